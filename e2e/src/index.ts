@@ -1,0 +1,2 @@
+/** Starts nodes as real processes, for scenario tests. @packageDocumentation */
+export {}

@@ -1,0 +1,21 @@
+/**
+ * Whom a node talks to. Decisions are pure functions and plain classes ({@link planDials}, {@link chooseSurvivor},
+ * {@link KnownPeers}, {@link RateLimiter}); thin libp2p services carry them out.
+ *
+ * @packageDocumentation
+ */
+export * from './admission.js'
+export * from './backoff.js'
+export * from './dialler.js'
+export * from './errors.js'
+export * from './heartbeat.js'
+export * from './known-peers.js'
+export * from './peer-address.js'
+export * from './peer-keeper.js'
+export * from './ping.js'
+export * from './plan-dials.js'
+export * from './rate-limiter.js'
+export * from './single-connection.js'
+export * from './source-group.js'
+export * from './traffic.js'
+export * from './wake-up.js'

@@ -1,0 +1,363 @@
+import type {
+  Connection,
+  IdentifyResult,
+  Libp2pEvents,
+  PeerId,
+  Startable,
+  Stream,
+  TypedEventTarget
+} from '@libp2p/interface'
+import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
+import { lpStream } from '@libp2p/utils'
+import { deadline, systemClock, type Clock, type PeerReporter, type Timer } from '@penin/interface'
+import { TypedEventEmitter } from 'main-event'
+import {
+  CAPABILITY_KINDS,
+  decodeHello,
+  encodeHello,
+  HELLO_VERSION,
+  MAX_HELLO_BYTES,
+  type Capabilities,
+  type Hello
+} from './codec.js'
+import { ForeignPeerError, HelloFailedError, HelloMalformedError, WrongNetworkError } from './errors.js'
+
+/** The protocol's name. */
+export const HELLO_PROTOCOL = '/penin/hello/1.0.0'
+
+/** A changed hello is pushed at most once in this many milliseconds to each peer. */
+const PUSH_INTERVAL = 10_000
+
+/** Hellos a peer may send us within {@link PUSH_INTERVAL}: three times what an honest one needs. */
+const MAX_PUSHES = 3
+
+/** Bytes of the length prefix of the largest hello. */
+const MAX_LENGTH_BYTES = 2
+
+export interface HelloInit {
+  /** Which network this node belongs to; peers of another are let go. */
+  networkId: string
+  /** @default 'standard' */
+  profile?: string
+  /** @default '@penin/hello' */
+  agentVersion?: string
+  capabilities?: Partial<Capabilities>
+  /**
+   * What to do with a peer that does not speak this protocol, given the protocols that it does speak.
+   *
+   * @default everybody may stay
+   */
+  allowForeign?: (protocols: string[]) => boolean
+  /** Milliseconds for the exchange, from the end of identify. @default 5_000 */
+  timeout?: number
+  reporter?: PeerReporter
+  clock?: Clock
+}
+
+export interface HelloComponents {
+  registrar: Pick<Registrar, 'handle' | 'unhandle'>
+  connectionManager: Pick<ConnectionManager, 'getConnections'>
+  events: TypedEventTarget<Libp2pEvents>
+}
+
+/** Why a peer was let go. */
+export type HelloRefusal = WrongNetworkError | ForeignPeerError | HelloFailedError | HelloMalformedError
+
+export interface HelloEvents {
+  /** A peer of this network has introduced itself, for the first time on this connection or anew (`changed`). */
+  greeted: CustomEvent<{ connection: Connection; hello: Hello; changed: boolean }>
+  /** A peer that does not speak the protocol may stay. */
+  foreign: CustomEvent<{ connection: Connection; protocols: string[] }>
+  /** The connection is being closed. */
+  refused: CustomEvent<{ connection: Connection; reason: HelloRefusal }>
+}
+
+/** How far the introduction on one connection has come. */
+export type Acquaintance =
+  | { state: 'waiting' }
+  | { state: 'greeted'; hello: Hello }
+  | { state: 'foreign' }
+  | { state: 'refused'; reason: HelloRefusal }
+
+/** The first words of two peers: which network, which profile, what each offers. */
+export interface HelloService extends Startable, TypedEventTarget<HelloEvents> {
+  /** What a connected peer has said of itself. */
+  get(peer: PeerId): Hello | undefined
+  /** How far it is on this connection. */
+  acquaintance(connection: Connection): Acquaintance
+  /** Changes what this node offers and tells all greeted peers, at most once in 10 s. */
+  setCapabilities(capabilities: Partial<Capabilities>): void
+  readonly own: Hello
+}
+
+interface Entry {
+  acquaintance: Acquaintance
+  deadline?: Timer
+  /** Hellos received in the window that began at `windowAt`. */
+  received: number
+  windowAt: number
+}
+
+class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloService {
+  own: Hello
+  readonly #components: HelloComponents
+  readonly #init: HelloInit & { timeout: number; clock: Clock }
+  readonly #entries = new WeakMap<Connection, Entry>()
+  readonly #peers = new Map<string, Hello>()
+  #stopping?: AbortController
+  #push?: Timer
+  #pushedAt = -Infinity
+
+  constructor(components: HelloComponents, init: HelloInit) {
+    super()
+    this.#components = components
+    this.#init = { timeout: 5_000, clock: systemClock, ...init }
+    this.own = {
+      networkId: init.networkId,
+      version: HELLO_VERSION,
+      profile: init.profile ?? 'standard',
+      agentVersion: init.agentVersion ?? '@penin/hello',
+      agents: [],
+      tools: [],
+      resources: [],
+      prompts: [],
+      ...init.capabilities,
+      features: 0n
+    }
+    encodeHello(this.own) // a bad configuration is told at once, not at the first peer
+  }
+
+  readonly [Symbol.toStringTag] = '@penin/hello'
+
+  async start(): Promise<void> {
+    if (this.#stopping != null) {
+      return
+    }
+    this.#stopping = new AbortController()
+    const { events, registrar } = this.#components
+    events.addEventListener('connection:open', this.#onOpen)
+    events.addEventListener('peer:identify', this.#onIdentify)
+    events.addEventListener('peer:disconnect', this.#onDisconnect)
+    await registrar.handle(HELLO_PROTOCOL, this.#onStream, { maxInboundStreams: 4, maxOutboundStreams: 4 })
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping == null) {
+      return
+    }
+    this.#stopping.abort()
+    this.#stopping = undefined
+    this.#push?.clear()
+    this.#push = undefined
+    const { events, registrar } = this.#components
+    events.removeEventListener('connection:open', this.#onOpen)
+    events.removeEventListener('peer:identify', this.#onIdentify)
+    events.removeEventListener('peer:disconnect', this.#onDisconnect)
+    this.#peers.clear()
+    await registrar.unhandle(HELLO_PROTOCOL)
+  }
+
+  get(peer: PeerId): Hello | undefined {
+    return this.#peers.get(peer.toString())
+  }
+
+  acquaintance(connection: Connection): Acquaintance {
+    return this.#entry(connection).acquaintance
+  }
+
+  setCapabilities(capabilities: Partial<Capabilities>): void {
+    const next = { ...this.own, ...capabilities }
+    encodeHello(next)
+    this.own = next
+    if (this.#stopping == null || this.#push != null) {
+      return
+    }
+    const wait = Math.max(0, this.#pushedAt + PUSH_INTERVAL - this.#init.clock.monotonic())
+    this.#push = this.#init.clock.setTimeout(() => {
+      this.#push = undefined
+      this.#pushedAt = this.#init.clock.monotonic()
+      for (const connection of this.#components.connectionManager.getConnections()) {
+        if (this.#entry(connection).acquaintance.state === 'greeted') {
+          void this.#greet(connection)
+        }
+      }
+    }, wait)
+  }
+
+  /** From here on the peer has time to identify itself and say hello. */
+  readonly #onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+    const { clock, timeout } = this.#init
+    const entry = this.#entry(connection)
+    entry.deadline = clock.setTimeout(() => {
+      if (entry.acquaintance.state === 'waiting' && connection.status === 'open') {
+        this.#refuse(
+          connection,
+          new HelloFailedError(connection.remotePeer.toString(), 'it did not introduce itself in time')
+        )
+      }
+    }, timeout * 3)
+    connection.addEventListener('close', () => entry.deadline?.clear(), { once: true })
+  }
+
+  readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    const { connection, protocols } = detail
+    const entry = this.#entry(connection)
+    if (entry.acquaintance.state !== 'waiting') {
+      return
+    }
+    if (!protocols.includes(HELLO_PROTOCOL)) {
+      this.#meetForeigner(connection, entry, protocols)
+    } else if (connection.direction === 'outbound') {
+      void this.#greet(connection)
+    }
+  }
+
+  #meetForeigner(connection: Connection, entry: Entry, protocols: string[]): void {
+    entry.deadline?.clear()
+    if (this.#init.allowForeign?.(protocols) === false) {
+      this.#refuse(connection, new ForeignPeerError(connection.remotePeer.toString()))
+      return
+    }
+    entry.acquaintance = { state: 'foreign' }
+    this.safeDispatchEvent('foreign', { detail: { connection, protocols } })
+  }
+
+  readonly #onDisconnect = ({ detail: peer }: CustomEvent<PeerId>): void => {
+    this.#peers.delete(peer.toString())
+  }
+
+  /** Our turn: say hello and hear theirs. */
+  async #greet(connection: Connection): Promise<void> {
+    const limit = deadline(this.#init.clock, this.#init.timeout, this.#stopping?.signal)
+    let stream: Stream | undefined
+    try {
+      stream = await connection.newStream(HELLO_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
+      const frames = helloFrames(stream)
+      await frames.write(encodeHello(this.own), { signal: limit.signal })
+      const theirs = await frames.read({ signal: limit.signal })
+      await stream.close({ signal: limit.signal })
+      this.#meet(connection, decodeHello(theirs.subarray()))
+    } catch (error) {
+      this.#fail(connection, stream, error as Error)
+    } finally {
+      limit.clear()
+    }
+  }
+
+  /** Their turn: hear their hello and answer with ours, even to another network, so that both sides can say why. */
+  readonly #onStream = async (stream: Stream, connection: Connection): Promise<void> => {
+    if (this.#isPushingTooMuch(connection)) {
+      stream.abort(new HelloMalformedError('too many hellos'))
+      this.#init.reporter?.report(connection.remotePeer, { reason: 'hello-flood', tolerance: 'mid' })
+      return
+    }
+    const limit = deadline(this.#init.clock, this.#init.timeout, this.#stopping?.signal)
+    try {
+      const frames = helloFrames(stream)
+      const theirs = await frames.read({ signal: limit.signal })
+      const hello = decodeHello(theirs.subarray())
+      await frames.write(encodeHello(this.own), { signal: limit.signal })
+      await stream.close({ signal: limit.signal })
+      this.#meet(connection, hello)
+    } catch (error) {
+      this.#fail(connection, stream, error as Error)
+    } finally {
+      limit.clear()
+    }
+  }
+
+  #isPushingTooMuch(connection: Connection): boolean {
+    const entry = this.#entry(connection)
+    const at = this.#init.clock.monotonic()
+    if (at - entry.windowAt > PUSH_INTERVAL) {
+      entry.windowAt = at
+      entry.received = 0
+    }
+    return ++entry.received > MAX_PUSHES
+  }
+
+  #meet(connection: Connection, hello: Hello): void {
+    const entry = this.#entry(connection)
+    entry.deadline?.clear()
+    if (connection.status !== 'open' || entry.acquaintance.state === 'refused') {
+      return
+    }
+    if (hello.networkId !== this.own.networkId) {
+      const reason = new WrongNetworkError(connection.remotePeer.toString(), this.own.networkId, hello.networkId)
+      this.#refuse(connection, reason)
+      return
+    }
+    const before = this.#peers.get(connection.remotePeer.toString())
+    entry.acquaintance = { state: 'greeted', hello }
+    this.#peers.set(connection.remotePeer.toString(), hello)
+    const changed =
+      before != null && CAPABILITY_KINDS.some((kind) => before[kind].join('\n') !== hello[kind].join('\n'))
+    this.safeDispatchEvent('greeted', { detail: { connection, hello, changed } })
+  }
+
+  #fail(connection: Connection, stream: Stream | undefined, error: Error): void {
+    stream?.abort(error)
+    if (this.#stopping == null || connection.status !== 'open') {
+      return
+    }
+    const peer = connection.remotePeer
+    if (error.name === 'HelloMalformedError' || error.name === 'InvalidDataLengthError') {
+      this.#init.reporter?.report(peer, { reason: 'hello-malformed', tolerance: 'mid' })
+      this.#refuse(connection, error instanceof HelloMalformedError ? error : new HelloMalformedError(error.message))
+    } else if (this.#entry(connection).acquaintance.state === 'waiting') {
+      this.#refuse(connection, new HelloFailedError(peer.toString(), error.message, { cause: error }))
+    }
+  }
+
+  #refuse(connection: Connection, reason: HelloRefusal): void {
+    const entry = this.#entry(connection)
+    if (entry.acquaintance.state === 'refused') {
+      return
+    }
+    entry.deadline?.clear()
+    entry.acquaintance = { state: 'refused', reason }
+    this.safeDispatchEvent('refused', { detail: { connection, reason } })
+    connection.close().catch(() => {
+      connection.abort(reason)
+    })
+  }
+
+  #entry(connection: Connection): Entry {
+    let entry = this.#entries.get(connection)
+    if (entry == null) {
+      entry = { acquaintance: { state: 'waiting' }, received: 0, windowAt: this.#init.clock.monotonic() }
+      this.#entries.set(connection, entry)
+    }
+    return entry
+  }
+}
+
+/** Length-prefixed frames with both the length and the length's own length capped before anything is allocated. */
+function helloFrames(stream: Stream): ReturnType<typeof lpStream<Stream>> {
+  return lpStream(stream, {
+    maxDataLength: MAX_HELLO_BYTES,
+    maxLengthLength: MAX_LENGTH_BYTES,
+    lengthDecoder: (data) => {
+      const [first = 0x80, second] = data.subarray()
+      if (first < 0x80) {
+        return first
+      }
+      if (second == null) {
+        throw new RangeError('one more byte is needed') // libp2p's sign to read on
+      }
+      if (second >= 0x80) {
+        throw new HelloMalformedError('its length prefix is too long')
+      }
+      return (first & 0x7f) | (second << 7)
+    }
+  })
+}
+
+/**
+ * The hello service for any libp2p node; it needs identify beside it.
+ *
+ * @throws HelloInvalidError if the node's own hello breaks a limit
+ */
+export function hello(init: HelloInit): (components: HelloComponents) => HelloService {
+  return (components) => new HelloServiceImpl(components, init)
+}

@@ -1,0 +1,12 @@
+/**
+ * Contracts that all PENIN packages share. Nothing here does I/O.
+ *
+ * @packageDocumentation
+ */
+export * from './candidates.js'
+export * from './clock.js'
+export * from './errors.js'
+export * from './printable.js'
+export * from './reports.js'
+export * from './rng.js'
+export * from './runtime.js'

@@ -1,0 +1,71 @@
+import type { Profile } from './schema.js'
+
+/** All settings after defaults have been filled in. Durations are milliseconds. */
+export interface NodeConfig {
+  networkId: string
+  profile: Profile
+  listen: string[]
+  announce: string[]
+  dataDir?: string
+  bootstrap: string[]
+  seeds: string[]
+  persistentPeers: string[]
+  foreignPeers: 'refuse' | 'dht' | 'allow'
+  capabilities: { agents: string[]; tools: string[]; resources: string[]; prompts: string[] }
+  discovery: {
+    mdns: { enabled: boolean; interfaces?: string[]; interval: number; serviceTag: string }
+    bootstrap: boolean
+    dht: { enabled: boolean; profile: 'lan' | 'public' | 'dual' }
+    udpBroadcast: { enabled: boolean; port: number; interval: number }
+  }
+  connections: {
+    target: number
+    max: number
+    parallelDials: number
+    dialTimeout: number
+    inboundBurst: number
+    inboundPerSecond: number
+  }
+  heartbeat: { interval: number; timeout: number; maxFailures: number; maxSilence: number }
+  messaging: { timeout: number }
+}
+
+const DEFAULTS: NodeConfig = {
+  networkId: 'penin',
+  profile: 'standard',
+  listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'],
+  announce: [],
+  bootstrap: [],
+  seeds: [],
+  persistentPeers: [],
+  foreignPeers: 'dht',
+  capabilities: { agents: [], tools: [], resources: [], prompts: [] },
+  discovery: {
+    mdns: { enabled: true, interval: 10_000, serviceTag: '_p2p._udp.local' },
+    bootstrap: true,
+    dht: { enabled: true, profile: 'dual' },
+    udpBroadcast: { enabled: false, port: 51_515, interval: 10_000 }
+  },
+  connections: {
+    target: 16,
+    max: 32,
+    parallelDials: 8,
+    dialTimeout: 10_000,
+    inboundBurst: 32,
+    inboundPerSecond: 4
+  },
+  heartbeat: { interval: 30_000, timeout: 10_000, maxFailures: 3, maxSilence: 60_000 },
+  messaging: { timeout: 60_000 }
+}
+
+const PROFILE_CONNECTIONS: Record<Profile, Partial<NodeConfig['connections']>> = {
+  minimal: { target: 4, max: 8, parallelDials: 4 },
+  standard: {},
+  bridge: { target: 64, max: 128, parallelDials: 16, inboundBurst: 256, inboundPerSecond: 32 }
+}
+
+/** The settings of a profile for which nothing else says otherwise; a fresh copy each time. */
+export function profileDefaults(profile: Profile = 'standard'): NodeConfig {
+  const defaults = structuredClone(DEFAULTS)
+  return { ...defaults, profile, connections: { ...defaults.connections, ...PROFILE_CONNECTIONS[profile] } }
+}

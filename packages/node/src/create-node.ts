@@ -1,0 +1,228 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { PrivateKey } from '@libp2p/interface'
+import { Admission, DeadConnectionError, TrafficMeter, type Refusal } from '@penin/connection-manager'
+import {
+  assertSupportedRuntime,
+  printable,
+  systemClock,
+  systemRng,
+  type Clock,
+  type PeerReporter,
+  type Rng
+} from '@penin/interface'
+import { loadOrCreateIdentity, openStore, type Store, type StoreEvent } from '@penin/peer-store'
+import type { Connection } from '@libp2p/interface'
+import { readConfiguredPeers } from './configured-peers.js'
+import type { NodeConfig } from './config/defaults.js'
+import { resolveConfig, type ConfigLayers } from './config/resolve.js'
+import type { ConfigInput } from './config/schema.js'
+import { ListenError } from './errors.js'
+import { buildLibp2p, type Libp2pParts } from './libp2p.js'
+import { PeninNode } from './node.js'
+import { rememberPorts, withStablePorts } from './stable-port.js'
+
+/** What only a program can hand in. */
+export interface NodeOptions extends ConfigInput, Pick<ConfigLayers, 'env' | 'configFile' | 'flags'> {
+  /** An Ed25519 key; it takes the place of the one in the data directory, which is then neither read nor made. */
+  privateKey?: PrivateKey
+  /** libp2p's logger, DNS client and metrics, if others than its defaults are wanted. */
+  logger?: NonNullable<Libp2pParts['overrides']>['logger']
+  dns?: NonNullable<Libp2pParts['overrides']>['dns']
+  metrics?: NonNullable<Libp2pParts['overrides']>['metrics']
+  /** Where misbehaviour is reported to, beside the node's own counters. */
+  reporter?: PeerReporter
+  /** Gives up starting; everything opened by then is closed again. */
+  signal?: AbortSignal
+  clock?: Clock
+  rng?: Rng
+}
+
+/**
+ * Starts a node and returns it once it listens.
+ *
+ * Without any option it finds peers on this LAN at once, keeps everything in memory, and stops with `stop()` or at the end
+ * of an `await using` block.
+ *
+ * @throws UnsupportedRuntimeError, ConfigError, ListenError, and what `@penin/peer-store` throws: DatastoreLockedError,
+ * SchemaTooNewError, IdentityMalformedError, …
+ */
+export async function createNode(options: NodeOptions = {}): Promise<PeninNode> {
+  assertSupportedRuntime()
+  const { privateKey, logger, dns, metrics, reporter, signal, clock, rng, env, configFile, flags, ...code } = options
+  const layers = { code, ...(env && { env }), ...(configFile && { configFile }), ...(flags && { flags }) }
+  const { config, warnings } = resolveConfig(layers)
+  return new Startup(config, warnings, {
+    ...(privateKey && { privateKey }),
+    ...(reporter && { reporter }),
+    ...(signal && { signal }),
+    clock: clock ?? systemClock,
+    rng: rng ?? systemRng,
+    overrides: { ...(logger && { logger }), ...(dns && { dns }), ...(metrics && { metrics }) }
+  }).run()
+}
+
+type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'signal'> &
+  Required<Pick<NodeOptions, 'clock' | 'rng'>> & { overrides: NonNullable<Libp2pParts['overrides']> }
+
+/** The steps of a start, and undoing them when one fails. */
+class Startup {
+  #node?: PeninNode
+  #early: StoreEvent[] = []
+
+  constructor(
+    private readonly config: NodeConfig,
+    private readonly warnings: string[],
+    private readonly parts: StartupParts
+  ) {}
+
+  async run(): Promise<PeninNode> {
+    const { config, parts } = this
+    parts.signal?.throwIfAborted()
+    const store = await openStore({
+      ...(config.dataDir == null ? {} : { dataDir: config.dataDir }),
+      ...(parts.signal && { signal: parts.signal }),
+      clock: parts.clock,
+      onEvent: this.#onStoreEvent
+    })
+    try {
+      const node = await this.#build(store)
+      this.#node = node
+      await node.start(parts.signal)
+      await rememberPorts(listenedOn(node), store.datastore)
+      this.#early.forEach((event) => {
+        node.onStoreEvent(event)
+      })
+      return node
+    } catch (error) {
+      await this.#node?.stop()
+      await store.close()
+      throw asListenError(error)
+    }
+  }
+
+  async #build(store: Store): Promise<PeninNode> {
+    const { config, parts, warnings } = this
+    const { peers, seeds, problems } = readConfiguredPeers(config)
+    warnings.push(...problems)
+    const traffic = new TrafficMeter()
+    const admission = this.#admission(traffic)
+    const privateKey = parts.privateKey ?? (await this.#identity())
+    const libp2p = await buildLibp2p({
+      config,
+      privateKey,
+      datastore: store.datastore,
+      listen: await withStablePorts(config.listen, store.datastore),
+      configured: peers,
+      admission,
+      traffic,
+      reporter: { report: (peer, misbehaviour) => parts.reporter?.report(peer, misbehaviour) },
+      onDead: this.#onDead,
+      clock: parts.clock,
+      rng: parts.rng,
+      overrides: parts.overrides
+    })
+    for (const { id, address } of seeds) {
+      if (id != null) {
+        libp2p.services.keeper.addCandidate({ id, multiaddrs: [address], source: 'seed' })
+      }
+    }
+    return new PeninNode({
+      libp2p,
+      config,
+      privateKey,
+      store,
+      admission,
+      traffic,
+      clock: parts.clock,
+      rng: parts.rng,
+      warnings
+    })
+  }
+
+  #admission(traffic: TrafficMeter): Admission {
+    const { connections } = this.config
+    return new Admission({
+      maxConnections: connections.max,
+      inboundRate: { burst: connections.inboundBurst, perSecond: connections.inboundPerSecond },
+      connections: () => this.#node?.libp2p.getConnections().length ?? 0,
+      isExempt: (id) => this.#node?.libp2p.services.keeper.get(id)?.persistence != null,
+      onRefusal: this.#onRefusal,
+      traffic,
+      clock: this.parts.clock
+    })
+  }
+
+  async #identity(): Promise<PrivateKey> {
+    const { dataDir } = this.config
+    if (dataDir == null) {
+      return generateKeyPair('Ed25519')
+    }
+    const identity = await loadOrCreateIdentity(dataDir, { ...(this.parts.signal && { signal: this.parts.signal }) })
+    this.warnings.push(...identity.warnings)
+    return identity.privateKey
+  }
+
+  readonly #onStoreEvent = (event: StoreEvent): void => {
+    const text = describeStoreEvent(event)
+    if (this.#node == null) {
+      this.#early.push(event)
+      this.warnings.push(text)
+      return
+    }
+    this.#node.onStoreEvent(event)
+    this.#node.warn(text)
+  }
+
+  readonly #onRefusal = (refusal: Refusal): void => {
+    if (refusal.peer != null) {
+      this.#node?.peers.noteRefusal(refusal.peer, refusal)
+    }
+    this.#node?.safeDispatchEvent('connection:refused', { detail: refusal })
+  }
+
+  readonly #onDead = (connection: Connection, reason: DeadConnectionError): void => {
+    this.#node?.safeDispatchEvent('connection:dead', { detail: { id: connection.remotePeer, message: reason.message } })
+  }
+}
+
+function listenedOn(node: PeninNode): ReturnType<PeninNode['libp2p']['getMultiaddrs']> {
+  return node.libp2p.getMultiaddrs()
+}
+
+function describeStoreEvent(event: StoreEvent): string {
+  switch (event.type) {
+    case 'corrupt':
+      return `the database ${event.path} was corrupt (${event.cause}): it was moved to ${event.movedTo}, this node starts with an empty one`
+    case 'corrupt-record':
+      return `the stored record ${printable(event.key)} was corrupt and has been dropped`
+    case 'write-failed':
+      return `the database ${event.path} cannot be written (${event.reason}): changes stay in memory until it can`
+    case 'write-recovered':
+      return `the database ${event.path} can be written again; ${event.flushed} records were caught up`
+    case 'read-failed':
+      return `the database ${event.path} cannot be read: ${event.cause}`
+  }
+}
+
+/** libp2p says which address failed only in a text of several lines. */
+function asListenError(error: unknown): unknown {
+  const { name, message = '' } = (error ?? {}) as Partial<Error>
+  if (name !== 'UnsupportedListenAddressesError' && name !== 'InvalidMultiaddrError') {
+    return error
+  }
+  const [, address = 'an address', problem = message] = /^\s*(\/\S+):\s*([^\n]+)/m.exec(message) ?? []
+  return new ListenError(printable(address), printable(explainListenProblem(problem), 200), { cause: error })
+}
+
+function explainListenProblem(problem: string): string {
+  if (problem.includes('EADDRINUSE')) {
+    return 'the port is taken by another process (EADDRINUSE); choose another port, or 0 for any free one'
+  }
+  if (problem.includes('EADDRNOTAVAIL')) {
+    return 'this machine has no such address (EADDRNOTAVAIL)'
+  }
+  if (problem.includes('EACCES')) {
+    return 'this user may not use the port (EACCES); ports below 1024 need a privilege'
+  }
+  return problem.trim()
+}

@@ -1,0 +1,48 @@
+import { PeninError, printable } from '@penin/interface'
+
+/** Where a setting came from. */
+export type ConfigSource = 'code' | 'command line' | 'environment' | 'config file'
+
+/** A setting is unknown or unusable. One line: which, what it was, what was expected. */
+export class ConfigError extends PeninError {
+  static override readonly name = 'ConfigError'
+  readonly value: string
+
+  constructor(
+    /** The key in dotted form, or the variable's or flag's name. */
+    readonly key: string,
+    value: unknown,
+    readonly expected: string,
+    readonly source: ConfigSource
+  ) {
+    const shown = printable(typeof value === 'string' ? `"${value}"` : show(value), 100)
+    super(`${key} (${source}): got ${shown}, expected ${expected}`)
+    this.value = shown
+  }
+}
+
+/** The node can't listen on a configured address. */
+export class ListenError extends PeninError {
+  static override readonly name = 'ListenError'
+
+  constructor(
+    readonly address: string,
+    readonly problem: string,
+    options?: ErrorOptions
+  ) {
+    super(`listen: cannot listen on ${address}: ${problem}`, options)
+  }
+}
+
+/** No such peer is known to the node. */
+export class UnknownPeerError extends PeninError {
+  static override readonly name = 'UnknownPeerError'
+
+  constructor(readonly peer: string) {
+    super(`peer ${printable(peer, 80)} is not known to this node`)
+  }
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
+}

@@ -1,0 +1,160 @@
+import { identify, identifyPush } from '@libp2p/identify'
+import type { PrivateKey } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import {
+  heartbeat,
+  peerKeeper,
+  singleConnection,
+  type Admission,
+  type ConfiguredPeer,
+  type Heartbeat,
+  type HeartbeatInit,
+  type PeerKeeper,
+  type SingleConnection,
+  type TrafficMeter
+} from '@penin/connection-manager'
+import { hello, type HelloInit, type HelloService } from '@penin/hello'
+import type { Clock, PeerReporter, Rng } from '@penin/interface'
+import { mdns, type Mdns } from '@penin/mdns'
+import type { Datastore } from 'interface-datastore'
+import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import type { NodeConfig } from './config/defaults.js'
+import { dhtProtocols, dhtServices } from './dht.js'
+import { AGENT_VERSION } from './version.js'
+
+/**
+ * How long libp2p keeps an address that nobody has confirmed. Its default of an hour empties the memory of a laptop that
+ * was closed over lunch; a month matches Bitcoin Core's horizon (addrman.h, ADDRMAN_HORIZON).
+ */
+const ADDRESS_LIFETIME = 30 * 24 * 3_600_000
+
+/** Handshakes under way at most; libp2p's 10 turn a classroom that starts at once away. */
+const MAX_PENDING_INBOUND = 256
+
+/** The services that a node always has; those of switched-off discovery sources are absent. */
+export interface NodeServices extends Record<string, unknown> {
+  keeper: PeerKeeper
+  hello: HelloService
+  heartbeat: Heartbeat
+  singleConnection: SingleConnection
+  mdns?: { source: Mdns }
+}
+
+/** Everything that is decided outside and handed to libp2p. */
+export interface Libp2pParts {
+  config: NodeConfig
+  privateKey: PrivateKey
+  datastore: Datastore
+  listen: string[]
+  configured: ConfiguredPeer[]
+  admission: Admission
+  traffic: TrafficMeter
+  reporter: PeerReporter
+  onDead: NonNullable<HeartbeatInit['onDead']>
+  clock: Clock
+  rng: Rng
+  /** What the program adds or replaces; see `createNode()`. */
+  overrides?: Partial<Pick<Libp2pOptions, 'logger' | 'dns' | 'metrics'>>
+}
+
+/**
+ * Builds libp2p, stopped, with its defaults for dialling, limits and monitoring replaced by this project's services.
+ */
+export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServices>> {
+  const { config, clock, rng, traffic } = parts
+  const services = {
+    ...alwaysServices(parts),
+    heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead }),
+    singleConnection: singleConnection({ clock, rng }),
+    ...dhtServices(config),
+    ...mdnsService(config, clock, rng)
+  }
+  const node = await createLibp2p({
+    start: false,
+    privateKey: parts.privateKey,
+    datastore: parts.datastore,
+    nodeInfo: { userAgent: AGENT_VERSION },
+    addresses: { listen: parts.listen, announce: config.announce },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: parts.admission.gater,
+    // Limits, redialling and dead peers are the business of the services above; these switch libp2p's own off.
+    connectionManager: {
+      maxConnections: Number.MAX_SAFE_INTEGER,
+      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
+      maxIncomingPendingConnections: MAX_PENDING_INBOUND,
+      maxParallelDials: config.connections.parallelDials * 2,
+      dialTimeout: config.connections.dialTimeout,
+      reconnectRetries: 0
+    },
+    connectionMonitor: { enabled: false },
+    peerStore: { maxAddressAge: ADDRESS_LIFETIME, maxPeerAge: ADDRESS_LIFETIME },
+    services,
+    ...parts.overrides
+  })
+  return node as unknown as Libp2p<NodeServices>
+}
+
+function alwaysServices({
+  config,
+  configured,
+  reporter,
+  clock,
+  rng
+}: Libp2pParts): NonNullable<Libp2pOptions['services']> {
+  const init: HelloInit = {
+    networkId: config.networkId,
+    profile: config.profile,
+    agentVersion: AGENT_VERSION,
+    capabilities: config.capabilities,
+    allowForeign: foreignPolicy(config),
+    reporter,
+    clock
+  }
+  return {
+    identify: identify(),
+    identifyPush: identifyPush(),
+    ping: ping(),
+    hello: hello(init),
+    keeper: peerKeeper({
+      target: config.connections.target,
+      parallelDials: config.connections.parallelDials,
+      dialTimeout: config.connections.dialTimeout,
+      configured,
+      acceptAll: false,
+      clock,
+      rng
+    })
+  } as NonNullable<Libp2pOptions['services']>
+}
+
+function foreignPolicy(config: NodeConfig): (protocols: string[]) => boolean {
+  const own = Object.values(dhtProtocols(config.networkId))
+  switch (config.foreignPeers) {
+    case 'allow':
+      return () => true
+    case 'refuse':
+      return () => false
+    case 'dht':
+      return (protocols) => own.some((protocol) => protocols.includes(protocol))
+  }
+}
+
+/** Wrapped, so that libp2p doesn't put every sighting into its unbounded peer store by itself: candidates are ours. */
+function mdnsService(config: NodeConfig, clock: Clock, rng: Rng): NonNullable<Libp2pOptions['services']> {
+  const { enabled, interfaces, interval, serviceTag } = config.discovery.mdns
+  if (!enabled) {
+    return {}
+  }
+  const init = { interval, serviceTag, clock, rng, ...(interfaces == null ? {} : { interfaces }) }
+  return {
+    mdns: (components) => {
+      const source = mdns(init)(components)
+      return { source, start: async () => source.start(), stop: async () => source.stop() }
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
+import type { KadDHT } from '@libp2p/kad-dht'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
+import type { Capabilities } from '@penin/hello'
+import { deadline, type Clock, type Rng } from '@penin/interface'
+import type { Store, StoreEvent } from '@penin/peer-store'
+import { TypedEventEmitter } from 'main-event'
+import { readConfiguredPeers } from './configured-peers.js'
+import type { NodeConfig } from './config/defaults.js'
+import { DhtDiscovery } from './dht.js'
+import type { NodeEvents } from './events.js'
+import type { NodeServices } from './libp2p.js'
+import { Peers } from './peers.js'
+import { newCounters, type NodeStats } from './stats.js'
+import { VERSION } from './version.js'
+
+/** `stop()` gives libp2p this long to close its connections, in milliseconds; then they are cut. */
+const STOP_BUDGET = 4_000
+
+/** Peers of other networks, and foreign ones where they are not wanted, are not dialled for an hour. */
+const UNWANTED_HOLD = 3_600_000
+
+/** Warnings kept for those who come late, at most. */
+const MAX_WARNINGS = 100
+
+/** @internal What `createNode()` has built. */
+export interface NodeParts {
+  libp2p: Libp2p<NodeServices>
+  config: NodeConfig
+  privateKey: PrivateKey
+  store: Store
+  admission: Admission
+  traffic: TrafficMeter
+  clock: Clock
+  rng: Rng
+  warnings: string[]
+}
+
+/** A running peer of a network. `createNode()` makes it; `stop()` ends it for good. */
+export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDisposable {
+  /** The peers this node knows. */
+  readonly peers: Peers
+  /** All settings, defaults filled in. */
+  readonly config: NodeConfig
+  /** The way out: everything libp2p offers. What is done here happens behind this node's back. */
+  readonly libp2p: Libp2p<NodeServices>
+  readonly #parts: NodeParts
+  readonly #dht: DhtDiscovery
+  readonly #wakeUp: WakeUp
+  readonly #stopping = new AbortController()
+  readonly #counters = newCounters()
+  readonly #startedAt: number
+  #stopped?: Promise<void>
+  #announced = ''
+  /** Peers that were reported as connected, until they are reported as gone. */
+  readonly #greeted = new Set<string>()
+
+  /** @internal */
+  constructor(parts: NodeParts) {
+    super()
+    const { libp2p, config, clock, traffic, rng } = parts
+    this.#parts = parts
+    this.libp2p = libp2p
+    this.config = config
+    this.#startedAt = clock.monotonic()
+    this.peers = new Peers({ libp2p, traffic, clock, isRunning: () => this.isRunning })
+    this.#dht = new DhtDiscovery(libp2p.services, libp2p.services.keeper, rng)
+    this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
+    this.#listen()
+  }
+
+  /** This node's identity. */
+  get id(): PeerId {
+    return this.libp2p.peerId
+  }
+
+  /** The addresses that others are told. */
+  get addresses(): Multiaddr[] {
+    return this.libp2p.getMultiaddrs()
+  }
+
+  /** What a person should have heard since the start; events of the time before `createNode()` returned are in it. */
+  get warnings(): readonly string[] {
+    return this.#parts.warnings
+  }
+
+  get isRunning(): boolean {
+    return this.#stopped == null
+  }
+
+  /** @internal */
+  async start(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    await this.libp2p.start()
+    this.#dht.start()
+    this.#wakeUp.start()
+    await this.peers.load()
+    signal?.throwIfAborted()
+  }
+
+  /**
+   * Changes what this node offers; connected peers are told, at most once in 10 seconds.
+   *
+   * @throws HelloInvalidError if a limit is broken
+   */
+  setCapabilities(capabilities: Partial<Capabilities>): void {
+    this.libp2p.services.hello.setCapabilities(capabilities)
+  }
+
+  /** Replaces the bootstrap list; bad entries become warnings. Connections stay. */
+  setBootstrap(bootstrap: string[]): void {
+    const { peers, problems } = readConfiguredPeers({ ...this.config, bootstrap })
+    this.config.bootstrap = bootstrap
+    this.libp2p.services.keeper.configure(peers)
+    problems.forEach((problem) => {
+      this.warn(problem)
+    })
+  }
+
+  /** A snapshot of every counter. */
+  stats(): NodeStats {
+    const { libp2p, config, admission, store, traffic, clock, warnings } = this.#parts
+    const { keeper, heartbeat, singleConnection, mdns } = libp2p.services
+    const connections = libp2p.getConnections()
+    const flows = connections.map((connection) => traffic.of(connection))
+    return {
+      id: this.id.toString(),
+      networkId: config.networkId,
+      profile: config.profile,
+      version: VERSION,
+      addresses: this.addresses.map(String),
+      uptime: Math.round(clock.monotonic() - this.#startedAt),
+      peers: {
+        connected: keeper.peerCount,
+        target: keeper.target,
+        max: config.connections.max,
+        known: keeper.known.size,
+        dialling: keeper.dialling
+      },
+      connections: {
+        inbound: connections.filter((c) => c.direction === 'inbound').length,
+        outbound: connections.filter((c) => c.direction === 'outbound').length,
+        dead: heartbeat.closed,
+        duplicates: singleConnection.closed,
+        refused: { ...admission.refused }
+      },
+      counters: structuredClone(this.#counters),
+      traffic: {
+        bytesIn: flows.reduce((sum, flow) => sum + (flow?.bytesIn ?? 0), this.#counters.closedBytesIn),
+        bytesOut: flows.reduce((sum, flow) => sum + (flow?.bytesOut ?? 0), this.#counters.closedBytesOut)
+      },
+      dht: this.#dhtStats(),
+      ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
+      store: store.stats(),
+      memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
+      warnings: [...warnings]
+    }
+  }
+
+  /** Ends the node within 5 seconds: connections are closed, the database is written and released. Again does nothing. */
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    await this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** @internal */
+  warn(message: string): void {
+    const { warnings } = this.#parts
+    warnings.push(message)
+    warnings.splice(0, Math.max(0, warnings.length - MAX_WARNINGS))
+    this.safeDispatchEvent('warning', { detail: { message } })
+  }
+
+  /** @internal */
+  onStoreEvent(event: StoreEvent): void {
+    this.safeDispatchEvent('store', { detail: event })
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, store } = this.#parts
+    this.#stopping.abort()
+    this.#wakeUp.stop()
+    this.#dht.stop()
+    const limit = deadline(clock, STOP_BUDGET)
+    const cut = Promise.withResolvers<void>()
+    limit.signal.addEventListener('abort', () => {
+      for (const connection of this.libp2p.getConnections()) {
+        connection.abort(limit.signal.reason as Error)
+      }
+      cut.resolve()
+    })
+    try {
+      await Promise.race([Promise.resolve(this.libp2p.stop()), cut.promise])
+    } finally {
+      limit.clear()
+      this.peers.dispose()
+      await store.close()
+    }
+  }
+
+  /** Listeners on libp2p and its services live as long as those do; they end together in `stop()`. */
+  #listen(): void {
+    const { keeper, hello, mdns } = this.libp2p.services
+    keeper.addEventListener('candidate', ({ detail: { id, source, added } }) => {
+      if (added) {
+        this.#counters.discovered[source] = (this.#counters.discovered[source] ?? 0) + 1
+        this.safeDispatchEvent('peer:discovered', { detail: { id, source } })
+      }
+    })
+    keeper.addEventListener('dial', ({ detail }) => {
+      this.#counters.dials[detail.ok ? 'ok' : 'failed']++
+      this.safeDispatchEvent('dial', { detail })
+    })
+    keeper.addEventListener('isolated', ({ detail }) => {
+      this.#counters.isolations++
+      this.safeDispatchEvent('isolated', { detail })
+    })
+    keeper.addEventListener('starving', () => {
+      const limit = deadline(this.#parts.clock, 10_000, this.#stopping.signal)
+      void this.#dht.walk({ signal: limit.signal }).finally(limit.clear)
+    })
+    hello.addEventListener('greeted', ({ detail: { connection, changed } }) => {
+      this.#onGreeted(connection, changed)
+    })
+    hello.addEventListener('refused', ({ detail: { connection, reason } }) => {
+      this.#onRefused(connection, reason)
+    })
+    this.libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
+    this.libp2p.addEventListener('connection:close', ({ detail }) => {
+      const flow = this.#parts.traffic.of(detail)
+      this.#counters.closedBytesIn += flow?.bytesIn ?? 0
+      this.#counters.closedBytesOut += flow?.bytesOut ?? 0
+    })
+    this.libp2p.addEventListener('self:peer:update', this.#onSelfUpdate)
+    mdns?.source.addEventListener('peer', ({ detail: { id, multiaddrs } }) => {
+      keeper.addCandidate({ id, multiaddrs, source: 'mdns' })
+    })
+    mdns?.source.addEventListener('identity:conflict', ({ detail: { address } }) => {
+      this.warn(`another process at ${address} uses this node's identity: give each its own data directory`)
+    })
+    mdns?.source.addEventListener('mdns:error', ({ detail }) => {
+      this.warn(`mdns: ${detail.message}`)
+    })
+  }
+
+  #onGreeted(connection: Connection, changed: boolean): void {
+    const { keeper } = this.libp2p.services
+    const id = connection.remotePeer
+    const isNew = !this.#greeted.has(id.toString())
+    this.#greeted.add(id.toString())
+    keeper.accept(id, connection.direction)
+    if (isNew) {
+      this.#counters.peersConnected++
+      this.safeDispatchEvent('peer:connected', { detail: this.peers.get(id) })
+    } else if (changed) {
+      this.safeDispatchEvent('peer:updated', { detail: this.peers.get(id) })
+    }
+  }
+
+  #onRefused(connection: Connection, reason: Error): void {
+    const id = connection.remotePeer
+    const { name, message } = reason
+    this.#counters.peersRefused[name] = (this.#counters.peersRefused[name] ?? 0) + 1
+    if (name === 'WrongNetworkError' || name === 'ForeignPeerError') {
+      this.libp2p.services.keeper.hold(id, UNWANTED_HOLD, message)
+    }
+    this.peers.noteRefusal(id, { reason: name, message })
+    this.safeDispatchEvent('peer:refused', { detail: { id, name, message } })
+  }
+
+  readonly #onDisconnect = ({ detail: id }: CustomEvent<PeerId>): void => {
+    if (this.#greeted.delete(id.toString())) {
+      this.#counters.peersDisconnected++
+      this.safeDispatchEvent('peer:disconnected', { detail: { id } })
+    }
+  }
+
+  readonly #onSelfUpdate = (): void => {
+    const addresses = this.addresses
+    const announced = addresses.map(String).sort().join(' ')
+    if (announced !== this.#announced) {
+      this.#announced = announced
+      this.safeDispatchEvent('addresses', { detail: addresses })
+    }
+  }
+
+  readonly #onWakeUp = (reason: NodeEvents['wake-up']['detail']['reason']): void => {
+    this.#counters.wakeUps++
+    this.libp2p.services.keeper.wake()
+    void this.libp2p.services.heartbeat.beat()
+    this.safeDispatchEvent('wake-up', { detail: { reason } })
+  }
+
+  #dhtStats(): NodeStats['dht'] {
+    const services = this.libp2p.services as Record<string, unknown>
+    const tables = { lan: services['dhtLan'], public: services['dhtPublic'] } as Record<
+      string,
+      (KadDHT & RoutingTableOwner) | undefined
+    >
+    return Object.fromEntries(
+      Object.entries(tables).flatMap(([name, table]) =>
+        table == null ? [] : [[name, { mode: table.getMode(), peers: table.routingTable.size }]]
+      )
+    )
+  }
+}
+
+interface RoutingTableOwner {
+  routingTable: { size: number }
+}

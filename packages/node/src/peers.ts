@@ -1,0 +1,317 @@
+import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
+import type { AbortOptions, Connection, Libp2p, Peer, PeerId, PeerUpdate } from '@libp2p/interface'
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
+import {
+  parsePeerAddress,
+  PeerIdentityMismatchError,
+  type KnownPeer,
+  type Refusal,
+  type TrafficMeter
+} from '@penin/connection-manager'
+import { HelloFailedError } from '@penin/hello'
+import { InvalidArgumentError, NotRunningError, type Clock, type PeerSource } from '@penin/interface'
+import { UnknownPeerError } from './errors.js'
+import { explainPeer, type Explanation } from './explain.js'
+import type { NodeServices } from './libp2p.js'
+import type { PeerInfo } from './peer-info.js'
+
+/** Narrows {@link Peers.list}; absent fields don't. */
+export interface PeerFilter {
+  connected?: boolean
+  source?: PeerSource
+}
+
+export interface AddPeerOptions extends AbortOptions {
+  /** The Ed25519 key that must answer: 32 raw bytes or libp2p's protobuf form, as bytes or hexadecimal. */
+  expectedPublicKey?: Uint8Array | string
+}
+
+export interface PeersParts {
+  libp2p: Libp2p<NodeServices>
+  traffic: TrafficMeter
+  clock: Clock
+  isRunning: () => boolean
+}
+
+/** Refusals are remembered for this many peers, the latest ones, so that `explain()` can tell. */
+const MAX_REFUSALS = 256
+
+/** `node.peers`: the peers this node knows, and what can be done with them. */
+export class Peers {
+  readonly #parts: PeersParts
+  readonly #addresses = new Map<string, PeerInfo['addresses']>()
+  readonly #refusals = new Map<string, Refusal | { reason: string; message: string }>()
+
+  constructor(parts: PeersParts) {
+    this.#parts = parts
+    parts.libp2p.addEventListener('peer:update', this.#onUpdate)
+  }
+
+  /** @internal */
+  async load(): Promise<void> {
+    await this.#parts.libp2p.peerStore.forEach((peer) => {
+      this.#remember(peer)
+    })
+  }
+
+  /** @internal */
+  dispose(): void {
+    this.#parts.libp2p.removeEventListener('peer:update', this.#onUpdate)
+  }
+
+  /** @internal */
+  noteRefusal(id: PeerId, refusal: Refusal | { reason: string; message: string }): void {
+    const key = id.toString()
+    this.#refusals.delete(key)
+    this.#refusals.set(key, refusal)
+    if (this.#refusals.size > MAX_REFUSALS) {
+      this.#refusals.delete(this.#refusals.keys().next().value as string)
+    }
+  }
+
+  /**
+   * Dials a peer, waits until it has said hello, and returns it. It is remembered like any other.
+   *
+   * @param address a multiaddr, `ID@host:port` or `host:port`; see `parsePeerAddress`
+   * @throws InvalidPeerAddressError, InvalidArgumentError for a key that is none, PeerIdentityMismatchError (the connection
+   * is closed and nothing is stored), DialFailedError with stage and cause per address, WrongNetworkError, ForeignPeerError,
+   * HelloFailedError
+   */
+  async add(address: string, options: AddPeerOptions = {}): Promise<PeerInfo> {
+    this.#assertRunning()
+    const parsed = parsePeerAddress(address)
+    const expected = options.expectedPublicKey == null ? undefined : peerIdOfKey(options.expectedPublicKey)
+    if (expected != null && parsed.id != null && !expected.equals(parsed.id)) {
+      throw new PeerIdentityMismatchError(expected.toString(), address)
+    }
+    const id = expected ?? parsed.id
+    const connection = await this.#keeper.dial(
+      { ...(id == null ? {} : { id }), addresses: [parsed.address] },
+      { signal: options.signal, source: 'manual' }
+    )
+    await this.#acquainted(connection, options.signal)
+    return this.get(connection.remotePeer)
+  }
+
+  /** Closes the connection to a peer and forgets it. It may come back by itself, or be found again. */
+  async remove(id: PeerId | string): Promise<void> {
+    this.#assertRunning()
+    const peer = toPeerId(id)
+    await this.#keeper.forget(peer)
+    this.#addresses.delete(peer.toString())
+    await this.#parts.libp2p.hangUp(peer)
+    await this.#keeper.forget(peer) // libp2p writes down what it learns while a connection closes
+    this.#addresses.delete(peer.toString())
+  }
+
+  /** @throws UnknownPeerError */
+  get(id: PeerId | string): PeerInfo {
+    const peer = toPeerId(id)
+    const known = this.#keeper.get(peer)
+    const connections = this.#parts.libp2p.getConnections(peer)
+    if (known == null && connections.length === 0) {
+      throw new UnknownPeerError(peer.toString())
+    }
+    return this.#describe(peer, known, connections)
+  }
+
+  /** The peers that pass the filter, connected ones first. */
+  list(filter: PeerFilter = {}): PeerInfo[] {
+    const peers = new Map<string, PeerId>()
+    for (const connection of this.#parts.libp2p.getConnections()) {
+      peers.set(connection.remotePeer.toString(), connection.remotePeer)
+    }
+    if (filter.connected !== true) {
+      for (const { id } of this.#keeper.known.values()) {
+        peers.set(id.toString(), id)
+      }
+    }
+    return [...peers.values()].flatMap((id) => {
+      const info = this.#describe(id, this.#keeper.get(id), this.#parts.libp2p.getConnections(id))
+      const isConnected = info.state === 'connected'
+      const passes =
+        (filter.connected == null || filter.connected === isConnected) &&
+        (filter.source == null || info.sources.includes(filter.source))
+      return passes ? [info] : []
+    })
+  }
+
+  /** Why a peer is or isn't connected, in sentences. Works for unknown peers as well. */
+  explain(id: PeerId | string): Explanation {
+    const peer = toPeerId(id)
+    const { clock, libp2p } = this.#parts
+    const known = this.#keeper.get(peer)
+    const connections = libp2p.getConnections(peer)
+    return explainPeer({
+      at: clock.monotonic(),
+      now: clock.now(),
+      info: this.#describe(peer, known, connections),
+      ...(known == null ? {} : { known }),
+      peers: this.#keeper.peerCount,
+      target: this.#keeper.target,
+      refusal: this.#refusals.get(peer.toString())
+    })
+  }
+
+  get #keeper(): NodeServices['keeper'] {
+    return this.#parts.libp2p.services.keeper
+  }
+
+  #assertRunning(): void {
+    if (!this.#parts.isRunning()) {
+      throw new NotRunningError('the node')
+    }
+  }
+
+  readonly #onUpdate = ({ detail }: CustomEvent<PeerUpdate>): void => {
+    this.#remember(detail.peer)
+  }
+
+  /** Addresses of peers that are neither known nor connected are not kept: the map is as bounded as those two. */
+  #remember(peer: Peer): void {
+    const key = peer.id.toString()
+    if (this.#keeper.get(peer.id) == null && this.#parts.libp2p.getConnections(peer.id).length === 0) {
+      this.#addresses.delete(key)
+      return
+    }
+    if (this.#addresses.size > this.#keeper.known.maxSize * 2) {
+      this.#sweep()
+    }
+    this.#addresses.set(
+      key,
+      peer.addresses.map(({ multiaddr, isCertified }) => ({ multiaddr, certified: isCertified }))
+    )
+  }
+
+  #sweep(): void {
+    for (const key of this.#addresses.keys()) {
+      const id = peerIdFromString(key)
+      if (this.#keeper.get(id) == null && this.#parts.libp2p.getConnections(id).length === 0) {
+        this.#addresses.delete(key)
+      }
+    }
+  }
+
+  /** Resolves once the peer has introduced itself, whichever of its connections it did so on. */
+  async #acquainted(connection: Connection, signal?: AbortSignal): Promise<void> {
+    const { hello } = this.#parts.libp2p.services
+    const settle = (): true | undefined => {
+      const acquaintance = hello.acquaintance(connection)
+      if (acquaintance.state === 'refused') {
+        throw acquaintance.reason
+      }
+      if (acquaintance.state !== 'waiting' || hello.get(connection.remotePeer) != null) {
+        return true
+      }
+      if (connection.status !== 'open') {
+        throw new HelloFailedError(connection.remotePeer.toString(), 'it closed the connection')
+      }
+      return undefined
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const look = (): void => {
+      try {
+        signal?.throwIfAborted()
+        if (settle() === true) {
+          resolve()
+        }
+      } catch (error) {
+        reject(error as Error)
+      }
+    }
+    const events = ['greeted', 'foreign', 'refused'] as const
+    events.forEach((name) => {
+      hello.addEventListener(name, look)
+    })
+    connection.addEventListener('close', look)
+    signal?.addEventListener('abort', look)
+    try {
+      look()
+      await promise
+    } finally {
+      events.forEach((name) => {
+        hello.removeEventListener(name, look)
+      })
+      connection.removeEventListener('close', look)
+      signal?.removeEventListener('abort', look)
+    }
+  }
+
+  #describe(id: PeerId, known: KnownPeer | undefined, connections: Connection[]): PeerInfo {
+    const { libp2p, traffic, clock } = this.#parts
+    const [first] = connections
+    const greeting = libp2p.services.hello.get(id)
+    const flows = connections.map((connection) => traffic.of(connection))
+    const key = id.type === 'Ed25519' ? id.publicKey.raw : undefined
+    return {
+      id,
+      ...(key == null ? {} : { publicKey: Buffer.from(key).toString('hex') }),
+      addresses: this.#addresses.get(id.toString()) ?? [],
+      sources: [...(known?.sources ?? [])],
+      firstSeen: known?.firstSeen ?? first?.timeline.open ?? clock.now(),
+      lastSeen: first == null ? (known?.lastSeen ?? clock.now()) : clock.now(),
+      state: this.#stateOf(id, first),
+      ...(first == null
+        ? {}
+        : { connectedSince: first.timeline.open, direction: first.direction, remoteAddress: first.remoteAddr }),
+      bytesIn: sum(flows.map((flow) => flow?.bytesIn ?? 0)),
+      bytesOut: sum(flows.map((flow) => flow?.bytesOut ?? 0)),
+      ...(first?.rtt == null ? {} : { rtt: first.rtt }),
+      ...(greeting == null
+        ? {}
+        : {
+            profile: greeting.profile,
+            agentVersion: greeting.agentVersion,
+            capabilities: {
+              agents: greeting.agents,
+              tools: greeting.tools,
+              resources: greeting.resources,
+              prompts: greeting.prompts
+            }
+          }),
+      ...(known?.persistence == null ? {} : { persistence: known.persistence })
+    }
+  }
+
+  #stateOf(id: PeerId, connection: Connection | undefined): PeerInfo['state'] {
+    if (this.#keeper.isAccepted(id)) {
+      return 'connected'
+    }
+    if (connection == null) {
+      return this.#keeper.isDialling(id) ? 'dialling' : 'known'
+    }
+    return this.#parts.libp2p.services.hello.acquaintance(connection).state === 'foreign' ? 'foreign' : 'greeting'
+  }
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, n) => total + n, 0)
+}
+
+function toPeerId(id: PeerId | string): PeerId {
+  if (typeof id !== 'string') {
+    return id
+  }
+  try {
+    return peerIdFromString(id)
+  } catch {
+    throw new UnknownPeerError(id)
+  }
+}
+
+function peerIdOfKey(key: Uint8Array | string): PeerId {
+  const bytes = typeof key === 'string' ? Buffer.from(key, 'hex') : key
+  const isHex = typeof key !== 'string' || /^([0-9a-f]{2})+$/i.test(key)
+  try {
+    if (isHex && (bytes.byteLength === 32 || bytes.byteLength === 36)) {
+      return peerIdFromPublicKey(bytes.byteLength === 32 ? publicKeyFromRaw(bytes) : publicKeyFromProtobuf(bytes))
+    }
+  } catch {
+    // told below
+  }
+  throw new InvalidArgumentError(
+    'expectedPublicKey',
+    `${bytes.byteLength} bytes`,
+    'an Ed25519 public key: 32 raw bytes or 36 in protobuf form, as bytes or hexadecimal'
+  )
+}

@@ -1,0 +1,58 @@
+import type { Refusal } from '@penin/connection-manager'
+import type { MdnsStats } from '@penin/mdns'
+import type { PeerSource } from '@penin/interface'
+import type { Store } from '@penin/peer-store'
+
+/** Counters that only grow, from the start of the node. */
+export interface Counters {
+  discovered: Partial<Record<PeerSource, number>>
+  dials: { ok: number; failed: number }
+  peersConnected: number
+  peersDisconnected: number
+  peersRefused: Record<string, number>
+  wakeUps: number
+  isolations: number
+  /** Bytes of connections that are closed by now. */
+  closedBytesIn: number
+  closedBytesOut: number
+}
+
+/** Fresh counters. */
+export function newCounters(): Counters {
+  return {
+    discovered: {},
+    dials: { ok: 0, failed: 0 },
+    peersConnected: 0,
+    peersDisconnected: 0,
+    peersRefused: {},
+    wakeUps: 0,
+    isolations: 0,
+    closedBytesIn: 0,
+    closedBytesOut: 0
+  }
+}
+
+/** One JSON-able snapshot of the node. Durations are milliseconds. */
+export interface NodeStats {
+  id: string
+  networkId: string
+  profile: string
+  version: string
+  addresses: string[]
+  uptime: number
+  peers: { connected: number; target: number; max: number; known: number; dialling: number }
+  connections: {
+    inbound: number
+    outbound: number
+    dead: number
+    duplicates: number
+    refused: Record<Refusal['reason'], number>
+  }
+  counters: Counters
+  traffic: { bytesIn: number; bytesOut: number }
+  dht: Record<string, { mode: string; peers: number }>
+  mdns?: MdnsStats & { interfaces: string[] }
+  store: ReturnType<Store['stats']>
+  memory: { rss: number; heapUsed: number }
+  warnings: string[]
+}

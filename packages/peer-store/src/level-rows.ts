@@ -1,0 +1,68 @@
+import { Key } from 'interface-datastore'
+import type { ClassicLevel, IteratorOptions } from 'classic-level'
+import type { Pair } from 'interface-datastore'
+
+/** The LevelDB of a store: keys are UTF-8 text, values are bytes. */
+export type Level = ClassicLevel<string, Uint8Array>
+
+/** Rows read at once: small enough to keep little in memory, large enough that the cost of a read is the rows'. */
+const CHUNK_ROWS = 256
+
+/** The first byte of every datastore key. */
+const SLASH = 0x2f
+
+const NOTHING = new Uint8Array()
+
+/** The same bytes as a plain Uint8Array: LevelDB hands out Buffers, whose `slice` is a view and not a copy. */
+export function plainBytes(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+}
+
+/** What {@link readRows} reads. */
+export interface RowRange {
+  /** Runs a read of the database; undefined when it can't be read any more, and the rows end there. */
+  read: <T>(fn: (level: Level) => Promise<T>) => Promise<T | undefined>
+  /** Only keys that begin with it; all when absent. */
+  prefix?: string | undefined
+  /** Whether values are wanted; without, they are empty. */
+  values: boolean
+}
+
+/**
+ * Reads rows in the order of their keys, with keys as the bytes they are: a key that is no valid UTF-8 can be deleted
+ * only by its bytes. Keys that don't begin with a slash are no datastore keys, and are left out.
+ */
+export async function* readRows(range: RowRange): AsyncGenerator<Pair> {
+  const { read, prefix, values } = range
+  const encodings = {
+    keyEncoding: 'buffer',
+    valueEncoding: 'view',
+    values,
+    fillCache: false,
+    limit: CHUNK_ROWS
+  } as const
+  const start = Buffer.from(prefix ?? '')
+  const end = successor(start)
+  const upper = end === undefined ? {} : { lt: end }
+  let lower: { gte: Buffer } | { gt: Buffer } = { gte: start }
+  for (;;) {
+    const options: IteratorOptions<Buffer, Uint8Array> = { ...encodings, ...upper, ...lower }
+    const rows: Array<[Buffer, Uint8Array]> =
+      (await read((level) => level.iterator<Buffer, Uint8Array>(options).all())) ?? []
+    for (const [key, value] of rows) {
+      if (key[0] === SLASH) yield { key: new Key(key, false), value: values ? plainBytes(value) : NOTHING }
+    }
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < CHUNK_ROWS) return
+    lower = { gt: last[0] }
+  }
+}
+
+/** The smallest key that is greater than every key that begins with `prefix`; undefined when there is none. */
+function successor(prefix: Buffer): Buffer | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number
+    if (byte < 0xff) return Buffer.concat([prefix.subarray(0, i), Buffer.of(byte + 1)])
+  }
+  return undefined
+}
