@@ -1,2 +1,10 @@
-/** Starts nodes as real processes, for scenario tests. @packageDocumentation */
-export {}
+/**
+ * The e2e harness: real nodes in real processes, driven over typed pipes.
+ *
+ * @packageDocumentation
+ */
+export { Cluster } from './cluster.js'
+export { NodeProcess, NodeProcessEndedError, RemoteError } from './node-process.js'
+export type { ConnectionJson, Methods, NodeEvent } from './protocol.js'
+export { components, type Links } from './topology.js'
+export { NotInTimeError, until } from './until.js'

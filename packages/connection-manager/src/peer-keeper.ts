@@ -234,11 +234,12 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     return this.#dialler.inFlight.has(id.toString())
   }
 
-  /** Does not dial the peer for `ms` milliseconds by itself; a manual dial lifts it. */
+  /** Does not dial the peer, known or not, for `ms` milliseconds by itself; a manual dial lifts it. */
   hold(id: PeerId, ms: number, reason: string): void {
-    const known = this.known.get(id)
+    const { clock } = this.#init
+    const known = this.known.get(id) ?? this.known.add(id, 'inbound', clock.now(), (p) => this.#isConnected(p.id))?.peer
     if (known != null) {
-      known.held = { until: this.#init.clock.monotonic() + ms, reason }
+      known.held = { until: clock.monotonic() + ms, reason }
     }
   }
 

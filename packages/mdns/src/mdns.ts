@@ -8,14 +8,14 @@ import { Counters } from './counters.js'
 import { readSighting } from './discovered.js'
 import { chooseLinks, linksOfSource, ownAddresses, withoutZone } from './interfaces.js'
 import { PacketLimiter, TokenBucket } from './limiter.js'
-import { buildAnswer, buildGoodbye, buildQuery, MAX_RECEIVED, parseMessage } from './messages.js'
+import { buildAnswer, buildGoodbye, buildQuery, makeNames, MAX_RECEIVED, parseMessage } from './messages.js'
 import { checkInit, SERVICE_TAG } from './options.js'
 import { Sightings } from './sightings.js'
 import { LinkSockets } from './sockets.js'
 import type { RemoteInfo } from 'node:dgram'
 import type { Logger, PeerDiscovery } from '@libp2p/interface'
 import type { Clock, Rng, Timer } from '@penin/interface'
-import type { Origin } from './addresses.js'
+import type { Announced, Origin } from './addresses.js'
 import type { SocketOperation } from './errors.js'
 import type { Link, NetworkInterfaces } from './interfaces.js'
 import type { Names, Query, RawSighting, Wanted } from './messages.js'
@@ -32,9 +32,6 @@ const CONFLICT_INTERVAL = 60_000
 
 /** Answers to plain resolvers; a person with `dig` needs one or two, and it is all a forged sender can get reflected. */
 const UNICAST_RATE = { perSecond: 2, burst: 5 }
-
-/** Characters in a peer name; 36^32 possibilities. A label may have 63, but every record repeats it. */
-const PEER_NAME_LENGTH = 32
 
 class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
   readonly [peerDiscoverySymbol]: PeerDiscovery = this
@@ -174,6 +171,8 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
       for (const link of this.#sockets.links) void this.#send(link, buildQuery(this.#names.serviceTag))
       // a second announcement a second after the first (RFC 6762, section 8.3), in case that got lost
       if (round === 0) for (const key of this.#announced.keys()) this.#offerTo(key)
+      // at boot, or when it has just been plugged in, an interface is often a moment later than we are
+      if (round < FIRST_QUERIES.length) void this.#inTurn(() => this.#rescan())
       this.#scheduleQuery(round + 1)
     }, FIRST_QUERIES[round] ?? interval)
   }
@@ -194,13 +193,15 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     if (link !== undefined) this.#answers.request(link, ['peer'])
   }
 
-  #addressesFor(link: Link): ReturnType<typeof announceable> {
-    return announceable(
-      this.components.addressManager.getAddresses(),
-      link,
-      this.components.peerId.toString(),
-      this.#own
-    )
+  #addressesFor(link: Link): Announced[] {
+    try {
+      const addresses = this.components.addressManager.getAddresses()
+      return announceable(addresses, link, this.components.peerId.toString(), this.#own)
+    } catch (error) {
+      // whoever asks is a timer or a packet: there is nobody to throw this to
+      this.#log.error('no addresses to announce - %e', error)
+      return []
+    }
   }
 
   #multicastAnswer(key: string, wanted: ReadonlySet<Wanted>): void {
@@ -298,11 +299,6 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     this.#log.error('%s', problem.message)
     this.dispatchEvent(new CustomEvent('mdns:error', { detail: problem }))
   }
-}
-
-function makeNames(serviceTag: string, rng: Rng): Names {
-  const peerName = Array.from(rng.bytes(PEER_NAME_LENGTH), (byte) => (byte % 36).toString(36)).join('')
-  return { serviceTag, instance: `${peerName}.${serviceTag}`.toLowerCase(), host: `${peerName}.local` }
 }
 
 /**

@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net'
 import { scopeOf } from './addresses.js'
 import { withoutZone } from './interfaces.js'
 import type { Answer, DecodedPacket, Question } from 'dns-packet'
+import type { Rng } from '@penin/interface'
 import type { Announced } from './addresses.js'
 import type { Link } from './interfaces.js'
 
@@ -45,6 +46,15 @@ export interface Names {
   instance: string
   /** `<peer name>.local` */
   host: string
+}
+
+/** Characters in a peer name; 36^32 possibilities. A label may have 63, but every record repeats it. */
+const PEER_NAME_LENGTH = 32
+
+/** Names for a process: the peer name is random, as the specification wants it, and says nothing about the peer. */
+export function makeNames(serviceTag: string, rng: Rng): Names {
+  const peerName = Array.from(rng.bytes(PEER_NAME_LENGTH), (byte) => (byte % 36).toString(36)).join('')
+  return { serviceTag, instance: `${peerName}.${serviceTag}`.toLowerCase(), host: `${peerName}.local` }
 }
 
 /** What somebody asked for: the peer itself, the list of services, or single records of ours. */

@@ -42,8 +42,8 @@ export interface MdnsInit {
   /** @default true */
   ipv6?: boolean
   /**
-   * Milliseconds between two looks at the list of interfaces and at the node's own addresses. What has changed is
-   * announced at once.
+   * Milliseconds between two looks at the list of interfaces and at the node's own addresses (there are two more, 1 and
+   * 3 seconds after the start). What has changed is announced at once.
    *
    * @default 5_000
    */
@@ -121,6 +121,10 @@ export interface MdnsStats {
 
 /** Peer discovery over multicast DNS. */
 export interface Mdns extends TypedEventTarget<MdnsEvents>, Startable {
+  /** Opens the sockets and asks who is there. Doesn't fail if there is no network: it is looked for again. */
+  start(): Promise<void>
+  /** Says goodbye and closes the sockets. */
+  stop(): Promise<void>
   isStarted(): boolean
   /** Names of the interfaces in use right now. */
   interfaces(): string[]

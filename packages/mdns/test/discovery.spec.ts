@@ -78,7 +78,7 @@ describe('two nodes on the loopback interface', () => {
         })
       )
     )
-    cleanups.push(async () => Promise.all(nodes.map((node) => node.stop())))
+    cleanups.push(async () => Promise.all(nodes.map(async (node) => node.stop())))
     const found = nodes.map(
       async (node) =>
         new Promise<string>((resolve) => {
@@ -87,7 +87,7 @@ describe('two nodes on the loopback interface', () => {
           })
         })
     )
-    await Promise.all(nodes.map((node) => node.start()))
+    await Promise.all(nodes.map(async (node) => node.start()))
     expect([await found[0], await found[1]]).toEqual([nodes[1]?.peerId.toString(), nodes[0]?.peerId.toString()])
   })
 

@@ -69,7 +69,7 @@ export class SchemaTooNewError extends PeninError {
   }
 }
 
-/** The database is damaged and could not be moved aside either; `cause` says why not. */
+/** The database is damaged and could not be replaced by an empty one; `cause` says why not. */
 export class DatastoreCorruptError extends PeninError {
   static override readonly name = 'DatastoreCorruptError'
 
@@ -79,7 +79,10 @@ export class DatastoreCorruptError extends PeninError {
     readonly damage: string,
     options?: ErrorOptions
   ) {
-    super(`${path} is damaged (${damage}) and could not be moved aside; move or delete that folder by hand`, options)
+    super(
+      `${path} is damaged (${damage}) and could not be replaced by an empty one; move or delete that folder by hand`,
+      options
+    )
   }
 }
 

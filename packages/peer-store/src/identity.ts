@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, link, lstat, mkdir, open, rm } from 'node:fs/promises'
+import { copyFile, link, lstat, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   generateKeyPair,
@@ -8,6 +8,7 @@ import {
   privateKeyToProtobuf
 } from '@libp2p/crypto/keys'
 import { systemRng } from '@penin/interface'
+import { makeFolder } from './data-folder.js'
 import {
   IdentityKeyTypeError,
   IdentityMalformedError,
@@ -151,7 +152,7 @@ async function decode(path: string, bytes: Uint8Array): Promise<Ed25519PrivateKe
 async function create(dataDir: string, path: string, bytes: Uint8Array): Promise<boolean> {
   const temp = `${path}.${process.pid}.${Buffer.from(systemRng.bytes(8)).toString('hex')}.tmp`
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir)
     await writeDurably(temp, bytes)
     const won = await linkOrCopy(temp, path)
     if (won) await syncFolder(dataDir)

@@ -28,6 +28,8 @@ const TEXTS: ReadonlyArray<readonly [RegExp, Fault]> = [
 const CODES: Readonly<Record<string, Fault>> = {
   LEVEL_LOCKED: 'locked',
   LEVEL_CORRUPTION: 'corrupt',
+  // The folder was there a moment ago: it vanished under the open.
+  ENOENT: 'corrupt',
   ENOSPC: 'full',
   EDQUOT: 'full',
   EFBIG: 'full',

@@ -45,6 +45,11 @@ export async function setAside(
     if ((await folderId(path)) !== folder) return undefined
     throw new DatastoreCorruptError(path, damage, { cause })
   }
+  if ((await folderId(movedTo)) !== folder) {
+    // Somebody was faster by a hair, and this is the new database: put it back.
+    await rename(movedTo, path).catch(() => {})
+    return undefined
+  }
   for (const old of earlier.slice(KEPT_CORRUPT_DATABASES - 1)) {
     // What can't be deleted is only a waste of space.
     await rm(`${path}.corrupt-${old}`, { recursive: true, force: true }).catch(() => {})

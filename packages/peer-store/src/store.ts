@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '@penin/interface'
 import { ClassicLevel } from 'classic-level'
 import { MemoryDatastore } from 'datastore-core'
-import { DatastoreCorruptError, DatastoreOpenError, SchemaTooNewError } from './errors.js'
+import { makeFolder } from './data-folder.js'
+import { DatastoreCorruptError, SchemaTooNewError } from './errors.js'
 import { tell } from './events.js'
 import { GuardedDatastore } from './guarded-datastore.js'
 import { describe, faultOf, openErrorOf, rootCause } from './leveldb-errors.js'
@@ -46,6 +46,9 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** One to find the damage and one to open the new database; the others are for a node that does the same meanwhile. */
+const OPEN_ATTEMPTS = 4
+
 /** The fault of a database that opens but says nonsense, or of a folder that LevelDB would take for a new one. */
 interface Damage {
   damage: string
@@ -62,7 +65,7 @@ interface Damage {
  * @throws DatastoreLockedError at once if the database is open elsewhere
  * @throws DatastoreReadOnlyError, DatastorePermissionError, DatastoreFullError, NotADirectoryError
  * @throws SchemaTooNewError if a newer program wrote it; no record was changed
- * @throws DatastoreCorruptError if it is damaged and can't be moved aside
+ * @throws DatastoreCorruptError if it is damaged and can't be moved aside, or the new one is damaged too
  * @throws DatastoreOpenError for anything else
  */
 export async function openStore(options: OpenStoreOptions = {}): Promise<Store> {
@@ -70,7 +73,7 @@ export async function openStore(options: OpenStoreOptions = {}): Promise<Store> 
   if (options.dataDir === undefined) return memoryStore()
   const path = join(options.dataDir, 'db')
   const note = `${path}.pid`
-  await makeFolder(options.dataDir)
+  await requireFolder(options.dataDir)
   const { level, recovered } = await openLevel(path, note, options)
   await leavePidNote(note)
   const datastore = new GuardedDatastore({
@@ -110,11 +113,11 @@ function memoryStore(): Store {
   }
 }
 
-async function makeFolder(dataDir: string): Promise<void> {
+async function requireFolder(path: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
   } catch (err) {
-    throw openErrorOf(err, dataDir)
+    throw openErrorOf(err, path)
   }
 }
 
@@ -123,21 +126,22 @@ async function openLevel(
   path: string,
   note: string,
   { signal, onEvent, clock = systemClock }: OpenStoreOptions
-): Promise<{ level: Level; recovered?: CorruptEvent }> {
-  // Two nodes may find the same damage at once: whoever comes second must not move away the first one's new database.
-  for (let attempt = 0; attempt < 3; attempt++) {
+): Promise<{ level: Level; recovered: CorruptEvent | undefined }> {
+  let recovered: CorruptEvent | undefined
+  let last: Damage = { damage: 'unknown' }
+  // Two nodes may find the same damage at once. One moves it away, and the other has to look again.
+  for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
+    await requireFolder(path)
     const folder = await folderId(path)
     const found = await tryOpen(path, note, signal)
-    if (!('damage' in found)) return { level: found }
+    if (!('damage' in found)) return { level: found, recovered }
+    last = found
     const movedTo = await setAside(path, folder, found.damage, clock)
     if (movedTo === undefined) continue
-    const recovered: CorruptEvent = { type: 'corrupt', path, movedTo, cause: found.damage }
+    recovered = { type: 'corrupt', path, movedTo, cause: found.damage }
     tell(onEvent, recovered)
-    const fresh = await tryOpen(path, note, signal)
-    if ('damage' in fresh) throw new DatastoreCorruptError(path, fresh.damage, { cause: fresh.cause })
-    return { level: fresh, recovered }
   }
-  throw new DatastoreOpenError(path, 'the folder keeps being replaced by another program')
+  throw new DatastoreCorruptError(path, last.damage, { cause: last.cause })
 }
 
 async function tryOpen(path: string, note: string, signal?: AbortSignal): Promise<Level | Damage> {

@@ -79,14 +79,20 @@ describe('a file system', () => {
     expect(JSON.parse(out)).toMatchObject({ name: 'DatastoreFullError' })
   })
 
-  it.skipIf(!mayMount)(`that is read-only is a typed error, for a new and for an old database${reason}`, async () => {
-    const dir = await makeDir()
-    const empty = onTmpfs(dir, 'mount -t tmpfs -o ro tmpfs "$0"')
-    const fresh = await ended(start('open-store.mjs', [join(dir, 'data')], empty))
-    expect(JSON.parse(fresh.out)).toMatchObject({ name: 'DatastoreReadOnlyError', path: join(dir, 'data') })
-    await (await openStore({ dataDir: dir })).close()
-    const bound = onTmpfs(dir, 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"')
-    const { out } = await ended(start('open-store.mjs', [dir], bound))
-    expect(JSON.parse(out)).toMatchObject({ name: 'DatastoreReadOnlyError', path: join(dir, 'db') })
-  })
+  it.skipIf(!mayMount)(
+    `that is read-only is a typed error, for a new and an old database and an identity${reason}`,
+    async () => {
+      const dir = await makeDir()
+      const empty = onTmpfs(dir, 'mount -t tmpfs -o ro tmpfs "$0"')
+      const fresh = await ended(start('open-store.mjs', [join(dir, 'data')], empty))
+      expect(JSON.parse(fresh.out)).toMatchObject({ name: 'DatastoreReadOnlyError', path: join(dir, 'data') })
+      const identity = await ended(start('create-identity.mjs', [join(dir, 'data')], empty))
+      expect(identity.err).toContain('IdentityUnwritableError')
+      expect(identity.err).toContain('EROFS')
+      await (await openStore({ dataDir: dir })).close()
+      const bound = onTmpfs(dir, 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"')
+      const { out } = await ended(start('open-store.mjs', [dir], bound))
+      expect(JSON.parse(out)).toMatchObject({ name: 'DatastoreReadOnlyError', path: join(dir, 'db') })
+    }
+  )
 })

@@ -1,0 +1,107 @@
+/** The program of a node process: one node, driven over the pipe to its parent, which it does not outlive. */
+import { createNode, peerInfoToJson, type NodeEvents, type PeerInfo, type PeninNode } from '@penin/node'
+import type { FromChild, Methods, Request } from './protocol.js'
+
+const EVENTS: Array<keyof NodeEvents> = [
+  'peer:discovered',
+  'peer:connected',
+  'peer:updated',
+  'peer:disconnected',
+  'peer:refused',
+  'dial',
+  'connection:refused',
+  'connection:dead',
+  'isolated',
+  'wake-up',
+  'store',
+  'warning'
+]
+
+let node: PeninNode | undefined
+
+function send(message: FromChild): void {
+  if (process.connected) {
+    process.send?.(message)
+  }
+}
+
+function running(): PeninNode {
+  if (node == null) {
+    throw new TypeError('create comes first')
+  }
+  return node
+}
+
+function plain(detail: unknown): unknown {
+  if (typeof detail === 'object' && detail != null && 'state' in detail && 'id' in detail) {
+    return peerInfoToJson(detail as PeerInfo)
+  }
+  return JSON.parse(JSON.stringify(detail, (_key, value: unknown) => (isPeerId(value) ? value.toString() : value)))
+}
+
+function isPeerId(value: unknown): value is { toString(): string } {
+  return typeof value === 'object' && value != null && 'toMultihash' in value
+}
+
+const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise<Methods[M]['result']> } = {
+  create: async (config) => {
+    node = await createNode({ ...config, env: {} })
+    for (const name of EVENTS) {
+      node.addEventListener(name, ((event: CustomEvent<unknown>) => {
+        send({ type: 'event', name, detail: plain(event.detail), at: Date.now() })
+      }) as never)
+    }
+    return { id: node.id.toString(), addresses: node.addresses.map(String), warnings: [...node.warnings] }
+  },
+  stop: async () => {
+    await node?.stop()
+    return undefined
+  },
+  peers: async (filter) => running().peers.list(filter).map(peerInfoToJson),
+  stats: async () => running().stats(),
+  explain: async (id) => running().peers.explain(id),
+  add: async ({ address, ...options }) => peerInfoToJson(await running().peers.add(address, options)),
+  remove: async (id) => {
+    await running().peers.remove(id)
+    return undefined
+  },
+  connections: async () =>
+    running()
+      .libp2p.getConnections()
+      .map((c) => ({
+        id: c.id,
+        peer: c.remotePeer.toString(),
+        direction: c.direction,
+        address: c.remoteAddr.toString()
+      })),
+  setCapabilities: async (capabilities) => {
+    running().setCapabilities(capabilities as never)
+    return undefined
+  },
+  memory: async () => {
+    const { gc } = globalThis as { gc?: () => void }
+    gc?.()
+    const { heapUsed, rss } = process.memoryUsage()
+    return { heapUsed, rss }
+  },
+  stored: async () => (await running().libp2p.peerStore.all()).map((peer) => peer.id.toString())
+}
+
+process.on('message', (request: Request) => {
+  const method = methods[request.method] as (params: unknown) => Promise<unknown>
+  method(request.params).then(
+    (value) => {
+      send({ type: 'result', id: request.id, value })
+    },
+    (error: Error) => {
+      send({ type: 'error', id: request.id, error: { ...error, name: error.name, message: error.message } })
+    }
+  )
+})
+process.on('disconnect', () => process.exit(0))
+for (const name of ['unhandledRejection', 'uncaughtException'] as const) {
+  process.on(name, (error: unknown) => {
+    send({ type: 'unhandled', error: `${name}: ${(error as Error | undefined)?.stack ?? String(error)}` })
+  })
+}
+send({ type: 'ready' })
