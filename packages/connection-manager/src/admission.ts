@@ -70,7 +70,11 @@ export class Admission {
       denyInboundConnection: (raw) => this.#denyInbound(raw),
       denyInboundEncryptedConnection: (peer, raw) => this.#denyKey('inbound', peer, raw),
       denyOutboundEncryptedConnection: (peer, raw) => this.#denyKey('outbound', peer, raw),
-      denyInboundUpgradedConnection: (_peer, raw) => {
+      denyInboundUpgradedConnection: (peer, raw) => {
+        if (this.#isFull(peer)) {
+          const address = raw.remoteAddr.toString()
+          return this.#refuse({ reason: 'too-many-connections', direction: 'inbound', peer, address })
+        }
         traffic?.track(raw)
         return false
       },
@@ -94,10 +98,15 @@ export class Admission {
   }
 
   #denyOutbound(peer: PeerId): boolean {
-    if (this.#init.connections() < this.#init.maxConnections || this.#init.isExempt?.(peer) === true) {
+    if (!this.#isFull(peer)) {
       return false
     }
     return this.#refuse({ reason: 'too-many-connections', direction: 'outbound', peer })
+  }
+
+  /** Asked again after the handshake: of many that run at once, all have seen room when they began. */
+  #isFull(peer: PeerId): boolean {
+    return this.#init.connections() >= this.#init.maxConnections && this.#init.isExempt?.(peer) !== true
   }
 
   /** Ed25519 only: keys of other types can be made so large that checking them is an attack (CVE-2023-39533). */

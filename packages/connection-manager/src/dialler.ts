@@ -90,6 +90,9 @@ export class Dialler {
       return new PeerIdentityMismatchError(id.toString(), first ?? 'its stored addresses', { cause: error })
     }
     const { name: kind, message = '' } = error as Error
+    if (kind === 'PeerIdentityMismatchError' || kind === 'NoAddressesError') {
+      return error as Error
+    }
     if (kind === 'NoValidAddressesError' && id != null) {
       return new NoAddressesError(id.toString())
     }
@@ -100,7 +103,14 @@ export class Dialler {
   }
 }
 
+/** The address with the peer's id at its end, where relayed addresses too say who is meant. */
 function withPeer(address: Multiaddr, id: PeerId): Multiaddr {
-  const named = address.getComponents().some((component) => component.name === 'p2p')
-  return named ? address : address.encapsulate(`/p2p/${id.toString()}`)
+  const last = address.getComponents().at(-1)
+  if (last?.name !== 'p2p') {
+    return address.encapsulate(`/p2p/${id.toString()}`)
+  }
+  if (last.value !== id.toString()) {
+    throw new PeerIdentityMismatchError(id.toString(), address.toString())
+  }
+  return address
 }

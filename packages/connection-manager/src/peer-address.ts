@@ -42,6 +42,9 @@ export function parsePeerAddress(text: string): PeerAddress {
   if (trimmed.length > MAX_LENGTH) {
     throw new InvalidPeerAddressError(text, `longer than ${MAX_LENGTH} characters`)
   }
+  if (/[\s\p{C}]/u.test(trimmed)) {
+    throw new InvalidPeerAddressError(text, 'spaces and control characters have no place in it')
+  }
   return trimmed.startsWith('/') ? parseMultiaddr(trimmed) : parseHostPort(trimmed)
 }
 
@@ -49,13 +52,18 @@ function parseMultiaddr(text: string): PeerAddress {
   let address: Multiaddr
   try {
     address = multiaddr(text)
+    void address.bytes // ids in the middle, those of relays, are only checked here
   } catch (error) {
     throw new InvalidPeerAddressError(text, printable((error as Error).message, 100), { cause: error })
   }
   const components = address.getComponents()
-  const named = components.findLast((component) => component.name === 'p2p')?.value
-  if (components.length === 0 || (named != null && components.length === 1)) {
+  const last = components.at(-1)
+  const named = last?.name === 'p2p' ? last.value : undefined
+  if (last == null || (named != null && components.length === 1) || /^(tcp|udp)$/.test(components[0]?.name ?? '')) {
     throw new InvalidPeerAddressError(text, 'it has no host')
+  }
+  if (last.name === 'p2p-circuit') {
+    throw new InvalidPeerAddressError(text, 'it names a relay, but nobody behind it')
   }
   const port = components.find((component) => component.name === 'tcp')?.value
   if (port === '0') {

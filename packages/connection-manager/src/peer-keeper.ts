@@ -20,7 +20,8 @@ import { UnnamedPeers } from './unnamed-peers.js'
 export interface ConfiguredPeer {
   id?: PeerId
   addresses: Multiaddr[]
-  persistence: Persistence
+  /** A `seed` is a candidate like any other; the others are redialled for ever. */
+  persistence: Persistence | 'seed'
 }
 
 export interface PeerKeeperInit {
@@ -51,10 +52,13 @@ export interface PeerKeeperComponents extends DiallerComponents {
   events: TypedEventTarget<Libp2pEvents>
 }
 
+/** Why a dial was made. */
+export type DialReason = PlannedDial['reason'] | 'seed' | 'manual'
+
 export interface PeerKeeperEvents {
   /** A source has named a peer; `added` if it was unknown. */
   candidate: CustomEvent<{ id: PeerId; source: PeerSource; added: boolean }>
-  dial: CustomEvent<{ target: string; reason: PlannedDial['reason'] | 'manual'; ok: boolean; error?: string }>
+  dial: CustomEvent<{ target: string; reason: DialReason; ok: boolean; error?: string }>
   /** No peer at all for the isolation time: backoffs were cleared. */
   isolated: CustomEvent<{ forMs: number }>
   /** Below target and nobody left to dial now: discovery should look for more. */
@@ -162,10 +166,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
         this.#unnamed.add(addresses, persistence)
       } else if (!id.equals(this.#components.peerId)) {
         this.addCandidate({ id, multiaddrs: addresses, source: persistence })
-        const known = this.known.get(id)
-        if (known != null) {
-          known.persistence = persistence
-        }
+        this.#persist(id, persistence)
       }
     }
     this.#lookSoon()
@@ -175,12 +176,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     if (id.equals(this.#components.peerId) || (multiaddrs.length === 0 && source !== 'inbound')) {
       return
     }
-    const result = this.known.add(id, source, this.#init.clock.now(), (p) => this.#isConnected(p.id))
+    const result = this.#note(id, source)
     if (result == null) {
       return
-    }
-    if (result.displaced != null) {
-      void this.#forgetStored(result.displaced.id)
     }
     if (multiaddrs.length > 0) {
       void this.#components.peerStore.merge(id, { multiaddrs }).then(
@@ -202,12 +200,14 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const stored = target.id != null && (this.known.get(target.id) != null || (await this.#dialler.isStored(target.id)))
     try {
       const connection = await this.#dialler.dial(target, options)
-      const { peer } = this.known.add(connection.remotePeer, options.source ?? 'manual', this.#init.clock.now()) ?? {}
+      const { peer } = this.#note(connection.remotePeer, options.source ?? 'manual') ?? {}
       delete peer?.held
-      this.#recordDial(connection.remotePeer, 'manual')
+      this.#recordDial({ ...target, id: connection.remotePeer }, 'manual')
       return connection
     } catch (error) {
-      this.#recordDial(target.id, 'manual', error as Error)
+      if (options.signal?.aborted !== true) {
+        this.#recordDial(target, 'manual', error as Error)
+      }
       if (!stored && target.id != null) {
         await this.#forgetStored(target.id) // libp2p notes failed dials of strangers; nothing of them is to stay
       }
@@ -272,6 +272,8 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const known = this.known.get(id)
     if (known != null) {
       this.known.recordDisconnect(known, at - (this.#connectedAt.get(key) ?? at), clock.now(), at)
+    } else {
+      void this.#forgetStored(id) // what identify wrote down about strangers must not fill the disk
     }
     this.#connectedAt.delete(key)
     if (this.#accepted.delete(key) && this.#accepted.size === 0) {
@@ -329,15 +331,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
   }
 
-  async #attempt(target: DialTarget, reason: PlannedDial['reason']): Promise<Connection | undefined> {
+  async #attempt(target: DialTarget, reason: DialReason): Promise<Connection | undefined> {
     const signal = this.#stopping?.signal
     try {
       const connection = await this.#dialler.dial(target, { signal })
-      this.#recordDial(connection.remotePeer, reason)
+      this.#recordDial({ ...target, id: connection.remotePeer }, reason)
       return connection
     } catch (error) {
       if (signal?.aborted !== true) {
-        this.#recordDial(target.id, reason, error as Error)
+        this.#recordDial(target, reason, error as Error)
       }
       return undefined
     }
@@ -355,13 +357,17 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
     this.#unnamed.remove(key) // it has a name now, and is redialled by it
     this.addCandidate({ id: connection.remotePeer, multiaddrs: entry.addresses, source: entry.persistence })
-    const known = this.known.get(connection.remotePeer)
-    if (known != null) {
-      known.persistence = entry.persistence
+    this.#persist(connection.remotePeer, entry.persistence)
+  }
+
+  #persist(id: PeerId, persistence: ConfiguredPeer['persistence']): void {
+    const known = this.known.get(id)
+    if (known != null && persistence !== 'seed') {
+      known.persistence = persistence
     }
   }
 
-  #recordDial(id: PeerId | undefined, reason: PlannedDial['reason'] | 'manual', error?: Error): void {
+  #recordDial({ id, addresses = [] }: DialTarget, reason: DialReason, error?: Error): void {
     const { clock } = this.#init
     const known = id == null ? undefined : this.known.get(id)
     if (known != null) {
@@ -378,12 +384,21 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
     this.safeDispatchEvent('dial', {
       detail: {
-        target: id?.toString() ?? '*',
+        target: addresses[0]?.toString() ?? id?.toString() ?? '*',
         reason,
         ok: error == null,
         ...(error == null ? {} : { error: error.message })
       }
     })
+  }
+
+  /** Adds a peer to the known ones; whoever must make room is forgotten altogether. */
+  #note(id: PeerId, source: PeerSource): ReturnType<KnownPeers['add']> {
+    const result = this.known.add(id, source, this.#init.clock.now(), (peer) => this.#isConnected(peer.id))
+    if (result?.displaced != null) {
+      void this.#forgetStored(result.displaced.id)
+    }
+    return result
   }
 
   /** Takes what the peer store remembers as candidates; those that answered an earlier run come first. */
@@ -395,12 +410,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
         continue
       }
       const success = peer.metadata.get(DIAL_SUCCESS_KEY)
-      const result = this.known.add(peer.id, 'store', clock.now())
+      const result = this.#note(peer.id, 'store')
       if (result?.added === true && success != null) {
         result.peer.lastSuccess = Number(new TextDecoder().decode(success)) || clock.now()
-      }
-      if (result?.displaced != null) {
-        await this.#forgetStored(result.displaced.id)
       }
     }
   }

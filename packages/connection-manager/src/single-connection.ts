@@ -129,6 +129,7 @@ class SingleConnectionService implements SingleConnection {
     } catch {
       if (!stopping.signal.aborted) {
         survivor.abort(new DuplicateConnectionError())
+        this.#schedule(peer, this.#init.settle) // there may still be two others
       }
       return
     } finally {

@@ -8,11 +8,14 @@ import { ISOLATED_CAP } from './plan-dials.js'
 export interface UnnamedPeer {
   readonly key: string
   readonly addresses: Multiaddr[]
-  readonly persistence: Persistence
+  readonly persistence: Persistence | 'seed'
   failures: number
   lastAttemptAt: number
   nextAttemptAt: number
 }
+
+/** A seed that has not answered so often is given up. */
+const SEED_ATTEMPTS = 3
 
 /** Configured addresses without a peer id, until a dial has shown who answers there. */
 export class UnnamedPeers {
@@ -20,7 +23,7 @@ export class UnnamedPeers {
 
   constructor(private readonly rng: Rng) {}
 
-  add(addresses: Multiaddr[], persistence: Persistence): void {
+  add(addresses: Multiaddr[], persistence: UnnamedPeer['persistence']): void {
     const key = addresses.map(String).join(',')
     this.#entries.set(key, { key, addresses, persistence, failures: 0, lastAttemptAt: 0, nextAttemptAt: 0 })
   }
@@ -46,6 +49,9 @@ export class UnnamedPeers {
 
   recordFailure(entry: UnnamedPeer, at: number): void {
     entry.failures++
+    if (entry.persistence === 'seed' && entry.failures >= SEED_ATTEMPTS) {
+      this.remove(entry.key)
+    }
     entry.lastAttemptAt = at
     entry.nextAttemptAt = at + backoff(PERSISTENT_BACKOFF, entry.failures, this.rng)
   }

@@ -85,6 +85,8 @@ export interface HelloService extends Startable, TypedEventTarget<HelloEvents> {
   get(peer: PeerId): Hello | undefined
   /** How far it is on this connection. */
   acquaintance(connection: Connection): Acquaintance
+  /** Resolves once the introduction on this connection has ended, one way or the other; never `waiting`. */
+  introduced(connection: Connection): Promise<Acquaintance>
   /** Changes what this node offers and tells all greeted peers, at most once in 10 s. */
   setCapabilities(capabilities: Partial<Capabilities>): void
   readonly own: Hello
@@ -92,6 +94,10 @@ export interface HelloService extends Startable, TypedEventTarget<HelloEvents> {
 
 interface Entry {
   acquaintance: Acquaintance
+  /** Resolves when `acquaintance` is no longer `waiting`. */
+  ended: PromiseWithResolvers<Acquaintance>
+  /** Exchanges under way: what they bring counts even if the connection is closed meanwhile. */
+  exchanges: number
   deadline?: Timer
   /** Hellos received in the window that began at `windowAt`. */
   received: number
@@ -165,6 +171,14 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     return this.#entry(connection).acquaintance
   }
 
+  async introduced(connection: Connection): Promise<Acquaintance> {
+    const entry = this.#entry(connection)
+    if (connection.status !== 'open') {
+      this.#onClose(connection)
+    }
+    return entry.ended.promise
+  }
+
   setCapabilities(capabilities: Partial<Capabilities>): void {
     const next = { ...this.own, ...capabilities }
     encodeHello(next)
@@ -196,7 +210,33 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
         )
       }
     }, timeout * 3)
-    connection.addEventListener('close', () => entry.deadline?.clear(), { once: true })
+    connection.addEventListener(
+      'close',
+      () => {
+        this.#onClose(connection)
+      },
+      { once: true }
+    )
+  }
+
+  #onClose(connection: Connection): void {
+    const entry = this.#entry(connection)
+    entry.deadline?.clear()
+    if (entry.exchanges === 0) {
+      this.#end(entry, {
+        state: 'refused',
+        reason: new HelloFailedError(connection.remotePeer.toString(), 'the connection was closed')
+      })
+    }
+  }
+
+  /** The first word stands, but for a new hello of a peer that has been greeted. */
+  #end(entry: Entry, acquaintance: Acquaintance): void {
+    entry.deadline?.clear()
+    if (entry.acquaintance.state === 'waiting' || acquaintance.state === 'greeted') {
+      entry.acquaintance = acquaintance
+    }
+    entry.ended.resolve(entry.acquaintance)
   }
 
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
@@ -213,12 +253,11 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
   }
 
   #meetForeigner(connection: Connection, entry: Entry, protocols: string[]): void {
-    entry.deadline?.clear()
     if (this.#init.allowForeign?.(protocols) === false) {
       this.#refuse(connection, new ForeignPeerError(connection.remotePeer.toString()))
       return
     }
-    entry.acquaintance = { state: 'foreign' }
+    this.#end(entry, { state: 'foreign' })
     this.safeDispatchEvent('foreign', { detail: { connection, protocols } })
   }
 
@@ -229,17 +268,20 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
   /** Our turn: say hello and hear theirs. */
   async #greet(connection: Connection): Promise<void> {
     const limit = deadline(this.#init.clock, this.#init.timeout, this.#stopping?.signal)
+    const entry = this.#entry(connection)
+    entry.exchanges++
     let stream: Stream | undefined
     try {
       stream = await connection.newStream(HELLO_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
       const frames = helloFrames(stream)
       await frames.write(encodeHello(this.own), { signal: limit.signal })
       const theirs = await frames.read({ signal: limit.signal })
-      await stream.close({ signal: limit.signal })
       this.#meet(connection, decodeHello(theirs.subarray()))
+      await stream.close({ signal: limit.signal })
     } catch (error) {
       this.#fail(connection, stream, error as Error)
     } finally {
+      entry.exchanges--
       limit.clear()
     }
   }
@@ -252,6 +294,8 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
       return
     }
     const limit = deadline(this.#init.clock, this.#init.timeout, this.#stopping?.signal)
+    const entry = this.#entry(connection)
+    entry.exchanges++
     try {
       const frames = helloFrames(stream)
       const theirs = await frames.read({ signal: limit.signal })
@@ -262,6 +306,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     } catch (error) {
       this.#fail(connection, stream, error as Error)
     } finally {
+      entry.exchanges--
       limit.clear()
     }
   }
@@ -278,17 +323,20 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
 
   #meet(connection: Connection, hello: Hello): void {
     const entry = this.#entry(connection)
-    entry.deadline?.clear()
-    if (connection.status !== 'open' || entry.acquaintance.state === 'refused') {
-      return
-    }
     if (hello.networkId !== this.own.networkId) {
       const reason = new WrongNetworkError(connection.remotePeer.toString(), this.own.networkId, hello.networkId)
       this.#refuse(connection, reason)
       return
     }
+    if (connection.status !== 'open') {
+      this.#onClose(connection)
+      return
+    }
+    if (entry.acquaintance.state === 'refused') {
+      return
+    }
     const before = this.#peers.get(connection.remotePeer.toString())
-    entry.acquaintance = { state: 'greeted', hello }
+    this.#end(entry, { state: 'greeted', hello })
     this.#peers.set(connection.remotePeer.toString(), hello)
     const changed =
       before != null && CAPABILITY_KINDS.some((kind) => before[kind].join('\n') !== hello[kind].join('\n'))
@@ -297,10 +345,12 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
 
   #fail(connection: Connection, stream: Stream | undefined, error: Error): void {
     stream?.abort(error)
+    const peer = connection.remotePeer
     if (this.#stopping == null || connection.status !== 'open') {
+      const reason = new HelloFailedError(peer.toString(), 'the connection was closed', { cause: error })
+      this.#end(this.#entry(connection), { state: 'refused', reason })
       return
     }
-    const peer = connection.remotePeer
     if (error.name === 'HelloMalformedError' || error.name === 'InvalidDataLengthError') {
       this.#init.reporter?.report(peer, { reason: 'hello-malformed', tolerance: 'mid' })
       this.#refuse(connection, error instanceof HelloMalformedError ? error : new HelloMalformedError(error.message))
@@ -314,8 +364,8 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     if (entry.acquaintance.state === 'refused') {
       return
     }
-    entry.deadline?.clear()
     entry.acquaintance = { state: 'refused', reason }
+    this.#end(entry, entry.acquaintance)
     this.safeDispatchEvent('refused', { detail: { connection, reason } })
     connection.close().catch(() => {
       connection.abort(reason)
@@ -325,7 +375,13 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
   #entry(connection: Connection): Entry {
     let entry = this.#entries.get(connection)
     if (entry == null) {
-      entry = { acquaintance: { state: 'waiting' }, received: 0, windowAt: this.#init.clock.monotonic() }
+      entry = {
+        acquaintance: { state: 'waiting' },
+        ended: Promise.withResolvers(),
+        exchanges: 0,
+        received: 0,
+        windowAt: this.#init.clock.monotonic()
+      }
       this.#entries.set(connection, entry)
     }
     return entry

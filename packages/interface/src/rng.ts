@@ -14,9 +14,9 @@ export const systemRng: Rng = {
   bytes: (length) => new Uint8Array(randomBytes(length))
 }
 
-/** An integer in [0, below), uniformly distributed; 0 if `below` is less than 1. */
+/** An integer in [0, below), uniformly distributed; 0 unless `below` is at least 1. */
 export function randomInt(rng: Rng, below: number): number {
-  return below < 1 ? 0 : Math.floor(rng.float() * below)
+  return below >= 1 ? Math.floor(rng.float() * below) : 0
 }
 
 /** A copy of `items` in random order (Fisher-Yates). */

@@ -4,7 +4,6 @@ import type { NodeConfig } from './config/defaults.js'
 /** The configured peers that can be used, and what is wrong with the others. */
 export interface ConfiguredPeers {
   peers: ConfiguredPeer[]
-  seeds: PeerAddress[]
   /** One line for each bad entry, naming key, value and what was expected. */
   problems: string[]
 }
@@ -26,8 +25,11 @@ export function readConfiguredPeers(
   const bootstrap = config.discovery.bootstrap ? read('bootstrap', config.bootstrap) : []
   const persistent = read('persistentPeers', config.persistentPeers)
   return {
-    peers: [...group(bootstrap, 'bootstrap'), ...group(persistent, 'persistent')],
-    seeds: read('seeds', config.seeds),
+    peers: [
+      ...group(read('seeds', config.seeds), 'seed'),
+      ...group(bootstrap, 'bootstrap'),
+      ...group(persistent, 'persistent')
+    ],
     problems
   }
 }

@@ -88,7 +88,7 @@ class Startup {
       const node = await this.#build(store)
       this.#node = node
       await node.start(parts.signal)
-      await rememberPorts(listenedOn(node), store.datastore)
+      await rememberPorts(node.libp2p.getMultiaddrs(), store.datastore)
       this.#early.forEach((event) => {
         node.onStoreEvent(event)
       })
@@ -102,7 +102,7 @@ class Startup {
 
   async #build(store: Store): Promise<PeninNode> {
     const { config, parts, warnings } = this
-    const { peers, seeds, problems } = readConfiguredPeers(config)
+    const { peers, problems } = readConfiguredPeers(config)
     warnings.push(...problems)
     const traffic = new TrafficMeter()
     const admission = this.#admission(traffic)
@@ -121,11 +121,6 @@ class Startup {
       rng: parts.rng,
       overrides: parts.overrides
     })
-    for (const { id, address } of seeds) {
-      if (id != null) {
-        libp2p.services.keeper.addCandidate({ id, multiaddrs: [address], source: 'seed' })
-      }
-    }
     return new PeninNode({
       libp2p,
       config,
@@ -183,10 +178,6 @@ class Startup {
   readonly #onDead = (connection: Connection, reason: DeadConnectionError): void => {
     this.#node?.safeDispatchEvent('connection:dead', { detail: { id: connection.remotePeer, message: reason.message } })
   }
-}
-
-function listenedOn(node: PeninNode): ReturnType<PeninNode['libp2p']['getMultiaddrs']> {
-  return node.libp2p.getMultiaddrs()
 }
 
 function describeStoreEvent(event: StoreEvent): string {

@@ -3,7 +3,7 @@ import type { KadDHT } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities } from '@penin/hello'
-import { deadline, type Clock, type Rng } from '@penin/interface'
+import { deadline, printable, type Clock, type Rng } from '@penin/interface'
 import type { Store, StoreEvent } from '@penin/peer-store'
 import { TypedEventEmitter } from 'main-event'
 import { readConfiguredPeers } from './configured-peers.js'
@@ -53,6 +53,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   readonly #startedAt: number
   #stopped?: Promise<void>
   #announced = ''
+  /** Configured peers out of reach that a warning has been given of. */
+  readonly #outages = new Set<string>()
   /** Peers that were reported as connected, until they are reported as gone. */
   readonly #greeted = new Set<string>()
 
@@ -215,6 +217,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     keeper.addEventListener('dial', ({ detail }) => {
       this.#counters.dials[detail.ok ? 'ok' : 'failed']++
       this.safeDispatchEvent('dial', { detail })
+      this.#tellOfOutage(detail)
     })
     keeper.addEventListener('isolated', ({ detail }) => {
       this.#counters.isolations++
@@ -246,6 +249,16 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     mdns?.source.addEventListener('mdns:error', ({ detail }) => {
       this.warn(`mdns: ${detail.message}`)
     })
+  }
+
+  /** A configured peer that can't be reached is worth a word, once per outage. */
+  #tellOfOutage({ target, reason, ok, error = '' }: NodeEvents['dial']['detail']): void {
+    if (ok) {
+      this.#outages.delete(target)
+    } else if ((reason === 'bootstrap' || reason === 'persistent') && !this.#outages.has(target)) {
+      this.#outages.add(target)
+      this.warn(`${reason} peer ${printable(target, 120)} is out of reach and will be tried for ever: ${error}`)
+    }
   }
 
   #onGreeted(connection: Connection, changed: boolean): void {

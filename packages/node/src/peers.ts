@@ -8,7 +8,7 @@ import {
   type Refusal,
   type TrafficMeter
 } from '@penin/connection-manager'
-import { HelloFailedError } from '@penin/hello'
+import { raceSignal } from 'race-signal'
 import { InvalidArgumentError, NotRunningError, type Clock, type PeerSource } from '@penin/interface'
 import { UnknownPeerError } from './errors.js'
 import { explainPeer, type Explanation } from './explain.js'
@@ -192,48 +192,13 @@ export class Peers {
     }
   }
 
-  /** Resolves once the peer has introduced itself, whichever of its connections it did so on. */
+  /** Resolves once the peer has introduced itself. */
   async #acquainted(connection: Connection, signal?: AbortSignal): Promise<void> {
     const { hello } = this.#parts.libp2p.services
-    const settle = (): true | undefined => {
-      const acquaintance = hello.acquaintance(connection)
-      if (acquaintance.state === 'refused') {
-        throw acquaintance.reason
-      }
-      if (acquaintance.state !== 'waiting' || hello.get(connection.remotePeer) != null) {
-        return true
-      }
-      if (connection.status !== 'open') {
-        throw new HelloFailedError(connection.remotePeer.toString(), 'it closed the connection')
-      }
-      return undefined
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const look = (): void => {
-      try {
-        signal?.throwIfAborted()
-        if (settle() === true) {
-          resolve()
-        }
-      } catch (error) {
-        reject(error as Error)
-      }
-    }
-    const events = ['greeted', 'foreign', 'refused'] as const
-    events.forEach((name) => {
-      hello.addEventListener(name, look)
-    })
-    connection.addEventListener('close', look)
-    signal?.addEventListener('abort', look)
-    try {
-      look()
-      await promise
-    } finally {
-      events.forEach((name) => {
-        hello.removeEventListener(name, look)
-      })
-      connection.removeEventListener('close', look)
-      signal?.removeEventListener('abort', look)
+    const acquaintance = await raceSignal(hello.introduced(connection), signal)
+    const isDuplicate = acquaintance.state === 'refused' && hello.get(connection.remotePeer) != null
+    if (acquaintance.state === 'refused' && !isDuplicate) {
+      throw acquaintance.reason
     }
   }
 

@@ -81,8 +81,8 @@ async function load(path: string): Promise<Identity | undefined> {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (err) {
     if (errorCode(err) !== 'ENOENT') throw new IdentityUnreadableError(path, errorCode(err), { cause: err })
-    await refuseDanglingLink(path)
-    return undefined
+    // Between the two calls another process may have made the file: then it is there to be loaded.
+    return (await isAbsent(path)) ? undefined : load(path)
   }
   try {
     const stats = await file.stat()
@@ -94,12 +94,14 @@ async function load(path: string): Promise<Identity | undefined> {
   }
 }
 
-async function refuseDanglingLink(path: string): Promise<void> {
-  const present = await lstat(path).then(
-    () => true,
-    () => false
-  )
-  if (present) throw new IdentityUnreadableError(path, 'it is a symbolic link to nowhere')
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    if (!(await lstat(path)).isSymbolicLink()) return false
+  } catch (err) {
+    if (errorCode(err) === 'ENOENT') return true
+    throw new IdentityUnreadableError(path, errorCode(err), { cause: err })
+  }
+  throw new IdentityUnreadableError(path, 'it is a symbolic link to nowhere')
 }
 
 async function tighten(file: FileHandle, path: string, mode: number): Promise<string> {

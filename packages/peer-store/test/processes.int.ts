@@ -48,7 +48,9 @@ describe('processes that create the identity at once', () => {
   it('all get the same key, 8 of them', async () => {
     const dataDir = await makeDir()
     const children = Array.from({ length: 8 }, () => ended(start('create-identity.mjs', [dataDir])))
-    const lines = (await Promise.all(children)).map(({ out }) => out.trim().split(' '))
+    const ends = await Promise.all(children)
+    expect(ends.map(({ err }) => err).join('')).toBe('')
+    const lines = ends.map(({ out }) => out.trim().split(' '))
     expect(new Set(lines.map(([key]) => key)).size).toBe(1)
     expect(lines.filter(([, created]) => created === 'true')).toHaveLength(1)
     expect(await readdir(dataDir)).toEqual(['identity.key'])

@@ -1,3 +1,4 @@
+import { PeninNode } from '@penin/node'
 import { expect, it, vi } from 'vitest'
 import { createTestnet } from '../src/index.js'
 
@@ -30,14 +31,15 @@ it('does not read the environment of the process', async () => {
 })
 
 it('stops whatever has started when a later node fails', async () => {
-  const stops: string[] = []
-  const failing = createTestnet(3, {
-    node: (index) => ({
-      ...(index === 2 && { listen: ['/ip4/192.0.2.1/tcp/0'] }),
-      reporter: { report: () => {} },
-      logger: undefined as never
-    })
-  })
-  await expect(failing).rejects.toMatchObject({ name: 'ListenError' })
-  expect(stops).toEqual([])
+  const stop = vi.spyOn(PeninNode.prototype, 'stop')
+  try {
+    // no machine has this address, which is kept for documentation
+    const failing = createTestnet(3, { node: (index) => (index === 2 ? { listen: ['/ip4/192.0.2.1/tcp/0'] } : {}) })
+    await expect(failing).rejects.toMatchObject({ name: 'ListenError' })
+    expect(new Set(stop.mock.contexts).size).toBe(3)
+    await Promise.all(stop.mock.results.map(async ({ value }) => value as Promise<void>))
+    expect(stop.mock.contexts.map((node) => node.isRunning)).not.toContain(true)
+  } finally {
+    stop.mockRestore()
+  }
 })

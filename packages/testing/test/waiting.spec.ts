@@ -53,7 +53,7 @@ describe('nextEvent', () => {
 
 describe('processExits', () => {
   it('returns what a process prints that ends by itself', async () => {
-    const code = "console.log(process.argv.slice(2).join('+')); setTimeout(() => {}, 1e6).unref()"
+    const code = "console.log(process.argv.slice(1).join('+')); setTimeout(() => {}, 1e6).unref()"
     const { stdout } = await processExits(code, { args: ['a', 'b'] })
     expect(stdout).toBe('a+b\n')
   })

@@ -1,4 +1,5 @@
 import { NETWORK_ID_PATTERN, MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from '@penin/hello'
+import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
 
 /** Extra facts about a setting, for the environment reader and the README's table. */
@@ -26,6 +27,10 @@ const count = (min: number, max: number): z.ZodNumber => {
 const flag = (): z.ZodBoolean => z.boolean({ error: 'true or false' })
 const texts = (what: string): z.ZodArray<z.ZodString> =>
   z.array(z.string({ error: what }).max(1024, what), { error: `a list: ${what}` }).max(256, 'at most 256 entries')
+const addresses = (what: string): z.ZodArray<z.ZodString> =>
+  z
+    .array(z.string({ error: what }).max(1024, what).refine(isMultiaddr, what), { error: `a list: ${what}` })
+    .max(64, 'at most 64 entries')
 const capability = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
   z
     .array(z.string({ error: 'a string' }).max(MAX_CAPABILITY_BYTES, `at most ${MAX_CAPABILITY_BYTES} bytes`), {
@@ -35,13 +40,22 @@ const capability = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
     .optional()
     .describe(what)
 
+function isMultiaddr(text: string): boolean {
+  try {
+    return multiaddr(text).getComponents().length > 0
+  } catch {
+    return false
+  }
+}
+
 /** How far a node reaches out: `minimal` 4 to 8 peers, `standard` 16 to 32, `bridge` 64 to 128 and made for being found. */
 export const PROFILES = ['minimal', 'standard', 'bridge'] as const
 
 /** See {@link PROFILES}. */
 export type Profile = (typeof PROFILES)[number]
 
-const multiaddrs = 'multiaddrs such as /ip4/0.0.0.0/tcp/4001'
+const listenMultiaddrs = 'multiaddrs such as /ip4/0.0.0.0/tcp/4001'
+const announceMultiaddrs = 'multiaddrs such as /dns4/node.example.org/tcp/4001'
 const peers = 'multiaddrs, ID@host:port or host:port'
 
 const mdnsSchema = z.strictObject(
@@ -117,11 +131,11 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('How many peers: minimal 4 to 8, standard 16 to 32, bridge 64 to 128')
     .meta({ env: ['PENIN_PROFILE'], flag: '--profile' }),
-  listen: texts(multiaddrs)
+  listen: addresses(listenMultiaddrs)
     .optional()
     .describe('Where to listen; port 0 picks a free one and keeps it over restarts if there is a data directory')
     .meta({ env: ['PENIN_LISTEN'], flag: '--listen' }),
-  announce: texts(multiaddrs)
+  announce: addresses(announceMultiaddrs)
     .optional()
     .describe('What to tell others instead of the addresses listened on, for instance behind a port forwarding')
     .meta({ env: ['PENIN_ANNOUNCE'], flag: '--announce' }),

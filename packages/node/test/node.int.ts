@@ -1,0 +1,249 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { dns as createDns, RecordType } from '@multiformats/dns'
+import { until } from '@penin/testing'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createNode, type NodeOptions, type PeninNode } from '../src/index.js'
+
+const quiet: NodeOptions = {
+  env: {},
+  listen: ['/ip4/127.0.0.1/tcp/0'],
+  discovery: { mdns: false, dht: false }
+}
+
+const nodes: PeninNode[] = []
+const folders: string[] = []
+
+async function start(options: NodeOptions = {}): Promise<PeninNode> {
+  const node = await createNode({ ...quiet, ...options })
+  nodes.push(node)
+  return node
+}
+
+async function folder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'penin-node-'))
+  folders.push(dir)
+  return dir
+}
+
+function portOf(node: PeninNode): string | undefined {
+  return /\/tcp\/(\d+)/.exec(node.addresses[0]?.toString() ?? '')?.[1]
+}
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map(async (node) => node.stop()))
+  await Promise.all(folders.splice(0).map(async (dir) => rm(dir, { recursive: true, force: true })))
+})
+
+describe('life', () => {
+  it('stopping twice, and at once, is one stop; afterwards nothing can be asked of the node', async () => {
+    const node = await start()
+    await Promise.all([node.stop(), node.stop()])
+    await node.stop()
+    expect(node.isRunning).toBe(false)
+    await expect(node.peers.add('127.0.0.1:1')).rejects.toMatchObject({ name: 'NotRunningError' })
+  })
+
+  it('a start that is aborted leaves nothing open', async () => {
+    const dataDir = await folder()
+    for (const delay of [0, 1, 5, 20]) {
+      const controller = new AbortController()
+      const starting = createNode({ ...quiet, dataDir, signal: controller.signal })
+      const aborting = new Promise<void>((resolve) => {
+        setTimeout(() => {
+          controller.abort()
+          resolve()
+        }, delay)
+      })
+      const [outcome] = await Promise.allSettled([starting, aborting])
+      if (outcome.status === 'fulfilled') {
+        await outcome.value.stop() // it was quicker
+      }
+      await (await start({ dataDir })).stop() // neither the lock nor the port is held any more
+    }
+  })
+
+  it('a program that stops its node, or leaves its block, exits by itself', async () => {
+    const entry = new URL('../dist/index.js', import.meta.url).href
+    const program = `
+      import { createNode } from '${entry}'
+      const quiet = { env: {}, listen: ['/ip4/127.0.0.1/tcp/0'], discovery: { mdns: { interfaces: ['127.0.0.1'] } } }
+      const other = await createNode(quiet)
+      {
+        await using node = await createNode(quiet)
+        await node.peers.add(other.addresses[0].toString())
+      }
+      await other.stop()
+      console.log('done')`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+      timeout: 30_000
+    })
+    expect(stdout).toContain('done')
+  })
+})
+
+describe('configured peers', () => {
+  it('one bad bootstrap entry is a warning with key, value and reason, and does not stop the start', async () => {
+    const friend = await start()
+    const node = await start({ bootstrap: ['not an address', friend.addresses[0]?.toString() ?? ''] })
+    expect(node.warnings).toEqual([
+      expect.stringMatching(/^bootstrap\.0: "not an address" is no peer address .*the entry is ignored$/)
+    ])
+    await until(() => node.peers.list({ connected: true }).length === 1, { message: 'not connected' })
+  })
+
+  it('an unresolvable name and a closed port are warnings, once each, and the node goes on', async () => {
+    const node = await start({
+      bootstrap: ['no-such-host.invalid:4001', '127.0.0.1:9'],
+      connections: { dialTimeout: 3000 }
+    })
+    await until(() => node.warnings.length >= 2, { timeoutMs: 15_000, message: 'no two warnings' })
+    expect(node.warnings.some((text) => /bootstrap peer .*no-such-host\.invalid.* out of reach/.test(text))).toBe(true)
+    expect(node.warnings.some((text) => /bootstrap peer .*127\.0\.0\.1\/tcp\/9 .*ECONNREFUSED/.test(text))).toBe(true)
+    await until(() => node.stats().counters.dials.failed >= 4, { timeoutMs: 15_000, message: 'not tried again' })
+    expect(node.warnings).toHaveLength(2)
+  })
+
+  it('bootstrap entries may be host:port, ID@host:port, or a dnsaddr name', async () => {
+    const friend = await start()
+    const port = portOf(friend) ?? ''
+    const resolver = async (name: string): Promise<never> =>
+      ({
+        Status: 0,
+        TC: false,
+        RD: true,
+        RA: true,
+        AD: false,
+        CD: false,
+        Question: [],
+        Answer: [{ name, type: RecordType.TXT, TTL: 60, data: `dnsaddr=${friend.addresses[0]?.toString() ?? ''}` }]
+      }) as never
+    const dns = createDns({ resolvers: { '.': resolver } })
+    for (const entry of [
+      `127.0.0.1:${port}`,
+      `${friend.id.toString()}@127.0.0.1:${port}`,
+      '/dnsaddr/boot.penin.test'
+    ]) {
+      const node = await start({ bootstrap: [entry], dns })
+      await until(() => node.peers.list({ connected: true }).length === 1, {
+        timeoutMs: 10_000,
+        message: `${entry}: not connected`
+      })
+      expect(node.peers.get(friend.id)).toMatchObject({ persistence: 'bootstrap' })
+      await node.stop()
+    }
+  })
+
+  it('a new bootstrap list takes the place of the old one', async () => {
+    const friend = await start()
+    const node = await start()
+    node.setBootstrap([friend.addresses[0]?.toString() ?? '', 'nonsense'])
+    await until(() => node.peers.list({ connected: true }).length === 1, { message: 'not connected' })
+    expect(node.warnings).toEqual([expect.stringContaining('bootstrap.1')])
+    node.setBootstrap([])
+    expect(node.peers.get(friend.id).persistence).toBeUndefined()
+    expect(node.peers.get(friend.id).state).toBe('connected')
+  })
+
+  it('seeds are tried, with and without a name, and then are peers like any other', async () => {
+    const [a, b] = [await start(), await start()]
+    const node = await start({ seeds: [`127.0.0.1:${portOf(a) ?? ''}`, b.addresses[0]?.toString() ?? ''] })
+    await until(() => node.peers.list({ connected: true }).length === 2, { message: 'not connected' })
+    expect(node.peers.list().map((peer) => peer.persistence)).toEqual([undefined, undefined])
+    expect(node.peers.list({ source: 'seed' })).toHaveLength(2)
+  })
+})
+
+describe('ports', () => {
+  it('a taken port is one line that names the key, the address and the way out', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    try {
+      const dataDir = await folder()
+      await expect(start({ dataDir, listen: [`/ip4/127.0.0.1/tcp/${port}`] })).rejects.toMatchObject({
+        name: 'ListenError',
+        message: expect.stringMatching(
+          new RegExp(`^listen: cannot listen on /ip4/127.0.0.1/tcp/${port}: the port is taken[^\\n]*$`)
+        ) as string
+      })
+      await (await start({ dataDir })).stop() // the failed start has let go of the database
+    } finally {
+      server.close()
+    }
+  })
+
+  it('port 0 keeps its port over restarts, unless somebody else has it now', async () => {
+    const dataDir = await folder()
+    const first = await start({ dataDir })
+    const port = portOf(first)
+    await first.stop()
+    const second = await start({ dataDir })
+    expect(portOf(second)).toBe(port)
+    await second.stop()
+
+    const server = createServer().listen(Number(port), '127.0.0.1')
+    await once(server, 'listening')
+    const third = await start({ dataDir })
+    expect(portOf(third)).not.toBe(port)
+    server.close()
+  })
+})
+
+describe('damage', () => {
+  it('a corrupt database is moved aside; the node starts with its identity, says so, and forms anew', async () => {
+    const dataDir = await folder()
+    const friend = await start()
+    const first = await start({ dataDir })
+    const { id } = first
+    await first.stop()
+    await writeFile(join(dataDir, 'db', 'CURRENT'), 'rubbish\n')
+
+    const second = await start({ dataDir, bootstrap: [friend.addresses[0]?.toString() ?? ''] })
+    expect(second.id.toString()).toBe(id.toString())
+    expect(second.warnings.join()).toMatch(/database .* was corrupt .* moved to/)
+    expect((await readdir(dataDir)).some((name) => name.startsWith('db.corrupt-'))).toBe(true)
+    await until(() => second.peers.list({ connected: true }).length === 1, { message: 'not connected' })
+  })
+
+  it('a malformed identity stops the start with its path, and is not overwritten', async () => {
+    const dataDir = await folder()
+    await writeFile(join(dataDir, 'identity.key'), 'rubbish', { mode: 0o600 })
+    await expect(start({ dataDir })).rejects.toMatchObject({
+      name: 'IdentityMalformedError',
+      message: expect.stringContaining('identity.key') as string
+    })
+  })
+})
+
+describe('explain', () => {
+  it('tells of unknown, refused, unreachable and connected peers why', async () => {
+    const friend = await start()
+    const other = await start({ networkId: 'other' })
+    const node = await start()
+    await node.peers.add(friend.addresses[0]?.toString() ?? '')
+    expect(node.peers.explain(friend.id).reasons[0]).toMatch(/^Connected for \d+ s: this node dialled it\.$/)
+    expect(node.peers.explain(other.id)).toMatchObject({ state: 'unknown' })
+    await expect(node.peers.add(other.addresses[0]?.toString() ?? '')).rejects.toMatchObject({
+      name: 'WrongNetworkError'
+    })
+    await until(() => node.peers.explain(other.id).state === 'known', { message: 'still connected' })
+    expect(node.peers.explain(other.id).reasons.join(' ')).toMatch(/Not dialled for another 60 min: .*"other"/)
+    expect(() => node.peers.explain('nobody')).toThrow(/is not known/)
+  })
+
+  it('a refused dial says which stage failed for which address', async () => {
+    const node = await start()
+    await expect(node.peers.add('127.0.0.1:9')).rejects.toMatchObject({
+      name: 'DialFailedError',
+      attempts: [{ stage: 'connect', reason: expect.stringContaining('ECONNREFUSED') as string }]
+    })
+    expect(node.peers.list()).toEqual([])
+  })
+})
