@@ -1,4 +1,5 @@
 /** The program of a node process: one node, driven over the pipe to its parent, which it does not outlive. */
+import { systemClock, type Clock } from '@penin/interface'
 import { createNode, peerInfoToJson, type NodeEvents, type PeerInfo, type PeninNode } from '@penin/node'
 import type { FromChild, Methods, Request } from './protocol.js'
 
@@ -18,6 +19,8 @@ const EVENTS: Array<keyof NodeEvents> = [
 ]
 
 let node: PeninNode | undefined
+let clockOffset = 0
+const movableClock: Clock = { ...systemClock, now: () => systemClock.now() + clockOffset }
 
 function send(message: FromChild): void {
   if (process.connected) {
@@ -45,7 +48,7 @@ function isPeerId(value: unknown): value is { toString(): string } {
 
 const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise<Methods[M]['result']> } = {
   create: async (config) => {
-    node = await createNode({ ...config, env: {} })
+    node = await createNode({ ...config, env: {}, clock: movableClock })
     for (const name of EVENTS) {
       node.addEventListener(name, ((event: CustomEvent<unknown>) => {
         send({ type: 'event', name, detail: plain(event.detail), at: Date.now() })
@@ -83,6 +86,10 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     gc?.()
     const { heapUsed, rss } = process.memoryUsage()
     return { heapUsed, rss }
+  },
+  jumpClock: async (by) => {
+    clockOffset += by
+    return undefined
   },
   stored: async () => (await running().libp2p.peerStore.all()).map((peer) => peer.id.toString())
 }

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ConfigInput } from '@penin/node'
 import { PeninError } from '@penin/interface'
@@ -25,6 +25,13 @@ export class NodeProcessEndedError extends PeninError {
 /** Log lines and events kept per process; older ones go. */
 const MAX_KEPT = 5_000
 
+export interface NodeProcessOptions {
+  /** Makes of the command line another one that runs it elsewhere, under the same process id and with the same pipes. */
+  wrap?: (command: string[]) => string[]
+  /** Told of every event as it comes. */
+  onEvent?: (event: NodeEvent) => void
+}
+
 /** One node in a process of its own. */
 export class NodeProcess {
   readonly events: NodeEvent[] = []
@@ -42,7 +49,8 @@ export class NodeProcess {
 
   constructor(
     readonly name: string,
-    readonly config: ConfigInput
+    readonly config: ConfigInput,
+    private readonly options: NodeProcessOptions = {}
   ) {}
 
   get pid(): number | undefined {
@@ -61,7 +69,9 @@ export class NodeProcess {
   /** Starts the process and the node in it. A stopped or killed one starts again with the same data. */
   async start(): Promise<this> {
     const main = fileURLToPath(new URL('node-main.js', import.meta.url))
-    const child = fork(main, { silent: true, execArgv: ['--expose-gc'], env: { PATH: process.env['PATH'] } })
+    const command = [process.execPath, '--expose-gc', main]
+    const [file = '', ...args] = this.options.wrap?.(command) ?? command
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH: process.env['PATH'] } })
     this.#child = child
     this.#exited = new Promise((resolve) => {
       child.once('exit', () => {
@@ -77,6 +87,9 @@ export class NodeProcess {
         resolve()
       })
       child.once('error', reject)
+      child.once('exit', (code) => {
+        reject(new NodeProcessEndedError(`${this.name} ended with ${code} before it began: ${this.log.join(' | ')}`))
+      })
     })
     child.on('message', this.#onMessage)
     child.stdout?.on('data', this.#onOutput)
@@ -148,12 +161,7 @@ export class NodeProcess {
         this.#pending.delete(message.id)
         break
       case 'event':
-        this.events.push({
-          name: message.name,
-          detail: message.detail as Record<string, unknown>,
-          at: message.at
-        })
-        this.events.splice(0, Math.max(0, this.events.length - MAX_KEPT))
+        this.#keep({ name: message.name, detail: message.detail as Record<string, unknown>, at: message.at })
         break
       case 'unhandled':
         this.unhandled.push(message.error)
@@ -161,6 +169,12 @@ export class NodeProcess {
       case 'ready':
         break
     }
+  }
+
+  #keep(event: NodeEvent): void {
+    this.events.push(event)
+    this.events.splice(0, Math.max(0, this.events.length - MAX_KEPT))
+    this.options.onEvent?.(event)
   }
 
   readonly #onOutput = (chunk: Buffer): void => {

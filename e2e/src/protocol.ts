@@ -14,6 +14,8 @@ export interface Methods {
   setCapabilities: { params: NonNullable<ConfigInput['capabilities']>; result: undefined }
   /** After a garbage collection. */
   memory: { params: undefined; result: { heapUsed: number; rss: number } }
+  /** Moves the node's wall clock by so many milliseconds, as an administrator or a bad time server would. */
+  jumpClock: { params: number; result: undefined }
   /** Peer ids that libp2p's peer store holds. */
   stored: { params: undefined; result: string[] }
 }

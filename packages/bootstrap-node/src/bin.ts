@@ -2,6 +2,7 @@
 import { assertSupportedRuntime } from '@penin/interface'
 
 // Checked before anything else is loaded: an old Node.js would fail on it with an error that says nothing.
+process.stdout.on('error', () => undefined) // a reader that has gone, as in `… | head`, is no crash
 try {
   assertSupportedRuntime()
   const { main } = await import('./main.js')

@@ -1,4 +1,12 @@
-import { ConfigError, resolveConfig, settings, type ConfigInput, type Setting } from '@penin/node'
+import {
+  ConfigError,
+  profileDefaults,
+  resolveConfig,
+  settings,
+  type ConfigInput,
+  type Profile,
+  type Setting
+} from '@penin/node'
 import { Option, type Command } from 'commander'
 
 /** What commander makes of a command line: values by the flag's name in camel case. */
@@ -12,8 +20,9 @@ type FlagSetting = Setting & { flag: string }
  * @param defaults values that the program sets where nothing else does, for the help
  */
 export function addSettingFlags(command: Command, defaults: Readonly<Record<string, unknown>> = {}): Command {
+  const ofProfile = profileDefaults(defaults['profile'] as Profile | undefined)
   for (const setting of flagSettings()) {
-    const fallback = setting.key in defaults ? defaults[setting.key] : setting.default
+    const fallback = setting.key in defaults ? defaults[setting.key] : valueAt(ofProfile, setting.key)
     for (const option of optionsOf(setting, fallback)) {
       command.addOption(option)
     }
@@ -59,7 +68,7 @@ function optionsOf(setting: FlagSetting, fallback: unknown): Option[] {
   const text = describe(setting, fallback)
   switch (type) {
     case 'boolean':
-      return [new Option(flag, text), new Option(flag.replace('--', '--no-'), `Not ${flag}`)]
+      return [new Option(flag, text), new Option(flag.replace('--', '--no-'), `Switch ${flag} off`)]
     case 'list':
       return [
         new Option(`${flag} <list>`, text).argParser((value: string, before: string[] | undefined) => [

@@ -68,7 +68,7 @@ export const describers: Describers = {
   addresses: (addresses) => ({
     level: 'info',
     fields: { addresses: addresses.map(String) },
-    text: `addresses are now ${addresses.map(String).join(', ')}`
+    text: addresses.length === 0 ? 'listens nowhere any more' : `addresses are now ${addresses.map(String).join(', ')}`
   }),
   isolated: ({ forMs }) => ({
     level: 'warn',
@@ -78,7 +78,7 @@ export const describers: Describers = {
   'wake-up': ({ reason }) => ({
     level: 'info',
     fields: { reason },
-    text: `${wakeUpText(reason)}: every connection is checked`
+    text: `${WAKE_UPS[reason]}: every connection is checked`
   }),
   store: (event) => ({
     level: event.type === 'write-recovered' ? 'info' : 'warn',
@@ -88,6 +88,7 @@ export const describers: Describers = {
   warning: ({ message }) => ({ level: 'warn', fields: { message }, text: message })
 }
 
-function wakeUpText(reason: NodeEvents['wake-up']['detail']['reason']): string {
-  return `woken up (${reason})`
+const WAKE_UPS: Record<NodeEvents['wake-up']['detail']['reason'], string> = {
+  'clock-jump': 'the machine has slept or its clock was set',
+  'interfaces-changed': 'the network interfaces have changed'
 }

@@ -90,7 +90,7 @@ export class Log {
     const listener = (event: Event): void => {
       this.#entry(name, describe((event as CustomEvent).detail))
     }
-    const target: EventTarget = node as unknown as EventTarget
+    const target: EventTarget = node
     target.addEventListener(name, listener)
     return () => {
       target.removeEventListener(name, listener)

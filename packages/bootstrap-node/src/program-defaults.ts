@@ -13,9 +13,7 @@ export function withProgramDefaults(layers: ConfigLayers, defaults: ConfigInput)
   const env = layers.env ?? process.env
   const file = layers.configFile ?? env['PENIN_CONFIG']
   const set = [layers.code, layers.flags, readEnvironment(env).config, readFile(file)]
-  const missing = Object.entries(defaults).filter(([key]) =>
-    set.every((layer) => (layer as Record<string, unknown> | undefined)?.[key] === undefined)
-  )
+  const missing = Object.entries(defaults).filter(([key]) => set.every((layer) => layer?.[key] === undefined))
   return { ...layers, flags: { ...Object.fromEntries(missing), ...layers.flags } }
 }
 

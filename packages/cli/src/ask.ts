@@ -1,0 +1,91 @@
+import { BOOTSTRAP_HINT } from './hints.js'
+import type { Explanation, NodeStats, PeerInfoJson } from '@penin/node'
+import { printable } from '@penin/interface'
+import { formatBytes, formatDuration, formatRtt, shortId } from './format.js'
+import { renderTable, type Column } from './table.js'
+
+/** What the answers of a node look like to a person. */
+export interface Rendering {
+  /** Wall clock, for durations. */
+  now: number
+  /** Full ids: for pipes, where nobody has to fit them on a screen. */
+  fullIds: boolean
+  width?: number
+}
+
+const PEER_COLUMNS: readonly Column[] = [
+  { title: 'PEER' },
+  { title: 'STATE' },
+  { title: 'DIRECTION' },
+  { title: 'FOUND BY' },
+  { title: 'RTT', align: 'right' },
+  { title: 'IN', align: 'right' },
+  { title: 'OUT', align: 'right' },
+  { title: 'SINCE', align: 'right' },
+  { title: 'PROFILE' },
+  { title: 'ADDRESS' }
+]
+
+/** The peers as a table, or a line that says that there are none. */
+export function peersText(peers: readonly PeerInfoJson[], all: boolean, { now, fullIds, width }: Rendering): string {
+  if (peers.length === 0) {
+    return all ? `no peer is known yet; ${BOOTSTRAP_HINT}` : `no peer is connected yet; ${BOOTSTRAP_HINT}`
+  }
+  const rows = peers.map((peer) => [
+    fullIds ? printable(peer.id) : shortId(peer.id),
+    peer.state,
+    peer.direction ?? '-',
+    peer.sources.join(',') || '-',
+    formatRtt(peer.rtt),
+    formatBytes(peer.bytesIn),
+    formatBytes(peer.bytesOut),
+    peer.connectedSince == null ? '-' : formatDuration(now - peer.connectedSince),
+    printable(peer.profile ?? '-', 12),
+    printable(peer.remoteAddress ?? peer.addresses[0]?.multiaddr ?? '-', 120)
+  ])
+  return renderTable(PEER_COLUMNS, rows, width).join('\n')
+}
+
+/** One peer in a line. */
+export function peerText(peer: PeerInfoJson): string {
+  const where = peer.remoteAddress == null ? '' : ` at ${printable(peer.remoteAddress, 200)}`
+  const runs = peer.agentVersion == null ? '' : `, runs ${printable(peer.agentVersion, 100)}`
+  return `${printable(peer.id)} is ${peer.state}${where}${runs}`
+}
+
+/** Why a peer is or isn't connected. */
+export function explanationText({ id, state, reasons }: Explanation): string {
+  return [`${printable(id)}: ${state}`, ...reasons.map((reason) => `  ${printable(reason, 600)}`)].join('\n')
+}
+
+/** The counters that people ask for first; `--json` has all of them. */
+export function statsText(stats: NodeStats): string {
+  const { peers, connections, counters, traffic } = stats
+  const rows: Array<[string, string]> = [
+    ['id', stats.id],
+    ['network', `${stats.networkId} (profile ${stats.profile}, version ${stats.version})`],
+    ['addresses', stats.addresses.join(' ') || 'none'],
+    ['up', formatDuration(stats.uptime)],
+    ['peers', `${peers.connected} of ${peers.target}, at most ${peers.max}; ${peers.known} known, ${peers.dialling} being dialled`],
+    [
+      'connections',
+      `${connections.inbound} inbound, ${connections.outbound} outbound; closed: ${connections.dead} dead, ${connections.duplicates} duplicate`
+    ],
+    ['refused', pairs(connections.refused)],
+    ['found', pairs(counters.discovered)],
+    ['dials', `${counters.dials.ok} ok, ${counters.dials.failed} failed`],
+    ['traffic', `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`],
+    ['dht', Object.entries(stats.dht).map(([name, table]) => `${name}: ${table.peers} peers (${table.mode})`).join(', ') || 'off'],
+    ['mdns', stats.mdns == null ? 'off' : stats.mdns.interfaces.join(', ') || 'no interface'],
+    ['store', stats.store.state],
+    ['memory', formatBytes(stats.memory.rss)],
+    ...stats.warnings.map((warning): [string, string] => ['warning', warning])
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value, 1_000)}`).join('\n')
+}
+
+function pairs(counts: Readonly<Record<string, number | undefined>>): string {
+  const shown = Object.entries(counts).filter(([, count]) => (count ?? 0) > 0)
+  return shown.map(([name, count]) => `${count ?? 0} ${name}`).join(', ') || 'none'
+}

@@ -1,0 +1,51 @@
+import type { Bench, Row, RowSpec, Side } from './bench.js'
+import { median, spread } from './statistics.js'
+
+/** The numbers of one side and one round, by row. */
+type Numbers = Readonly<Record<string, number>>
+
+export interface RunOptions {
+  rounds: number
+  /** Measures one side once. */
+  measure: (side: Side) => Promise<Numbers>
+  /** Told before each half of a round; `done` counts whole rounds. */
+  onProgress?: (progress: { done: number; rounds: number; side: Side }) => void
+}
+
+/**
+ * Measures both sides in turns, so that whatever else the machine does hits both alike: ours, theirs, then the other way
+ * round, because the second of a pair meets another machine (warm caches, a lower clock) than the first.
+ */
+export async function runBench(bench: Bench, { rounds, measure, onProgress }: RunOptions): Promise<Row[]> {
+  const taken: Record<Side, Numbers[]> = { ours: [], theirs: [] }
+  for (let done = 0; done < rounds; done++) {
+    for (const side of orderOf(done)) {
+      onProgress?.({ done, rounds, side })
+      taken[side].push(await measure(side))
+    }
+  }
+  return bench.rows.map((spec) => toRow(spec, valuesOf(taken.ours, spec), valuesOf(taken.theirs, spec)))
+}
+
+function orderOf(round: number): readonly Side[] {
+  return round % 2 === 0 ? ['ours', 'theirs'] : ['theirs', 'ours']
+}
+
+function valuesOf(taken: readonly Numbers[], { name }: RowSpec): number[] {
+  return taken.map((numbers) => numbers[name] ?? Number.NaN)
+}
+
+function toRow({ name, unit, atMost }: RowSpec, ours: readonly number[], theirs: readonly number[]): Row {
+  const ratio = median(ours) / median(theirs)
+  return {
+    name,
+    value: median(ours),
+    unit,
+    against: 'libp2p',
+    ratio,
+    rounds: ours.length,
+    theirs: median(theirs),
+    spread: { ours: spread(ours), theirs: spread(theirs) },
+    ...(atMost === undefined ? {} : { bar: { atMost, met: ratio <= atMost } })
+  }
+}

@@ -1,0 +1,58 @@
+import type { DialTimes, Setup } from './protocol.js'
+
+/** A node of either side, seen alike. */
+export interface ContenderNode {
+  /** Where others reach it, with its id; empty if it doesn't listen. */
+  readonly address: string
+  /** The peers that are connected and known: identified (theirs), greeted (ours). */
+  readonly ready: ReadyPeers
+  /** @throws NotMeasurableError if no new connection was made */
+  dial(address: string): Promise<DialTimes>
+  /** Closes the connection to a peer. */
+  hangUp(address: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What each side's module exports. */
+export interface Contender {
+  createContender(setup: Setup): Promise<ContenderNode>
+}
+
+/** The ids of the peers that are ready, and waiting for them. */
+export class ReadyPeers {
+  readonly #ids = new Set<string>()
+  readonly #waiting = new Set<() => void>()
+
+  add(id: string): void {
+    this.#ids.add(id)
+    for (const look of this.#waiting) look()
+  }
+
+  delete(id: string): void {
+    this.#ids.delete(id)
+  }
+
+  async untilThere(id: string): Promise<void> {
+    await this.#until(() => this.#ids.has(id))
+  }
+
+  async untilCount(count: number): Promise<void> {
+    await this.#until(() => this.#ids.size >= count)
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (condition()) resolve()
+    }
+    this.#waiting.add(look)
+    look()
+    await promise
+    this.#waiting.delete(look)
+  }
+}
+
+/** The id at the end of an address. */
+export function idOf(address: string): string {
+  return address.slice(address.lastIndexOf('/') + 1)
+}

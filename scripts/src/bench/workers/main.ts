@@ -1,0 +1,113 @@
+import { setTimeout as rest } from 'node:timers/promises'
+import type { Side } from '../bench.js'
+import { NotMeasurableError } from '../errors.js'
+import { idOf, type Contender, type ContenderNode } from './contender.js'
+import type { DialTimes, Memory, Method, Methods, Request, Response } from './protocol.js'
+
+/** After a dial, until identify, hello and the DHT's ping are over at both ends, and after a hang-up likewise. */
+const REST_MS = 100
+
+/** Dials of a crowd under way at once; the handshakes of more would only queue on the listener's one thread. */
+const CROWD_AT_ONCE = 4
+
+/** The worker's own node. */
+let node: ContenderNode | undefined
+/** Further nodes, held so that they stay. */
+const others: ContenderNode[] = []
+
+/** Loaded when asked for, and only the side that is measured: its loading is part of a number. */
+async function load(side: Side): Promise<Contender> {
+  return side === 'ours' ? await import('./ours.js') : await import('./theirs.js')
+}
+
+const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Methods[M]['result']> } = {
+  async start({ side, setup }) {
+    const { createContender } = await load(side)
+    const from = performance.now()
+    node = await createContender(setup)
+    const at = performance.now()
+    return { ms: at - from, sinceProcessStart: at, address: node.address }
+  },
+
+  async dial({ address, warmUps, count }) {
+    const times: DialTimes[] = []
+    for (let i = 0; i < warmUps + count; i++) {
+      times.push(await own().dial(address))
+      await rest(REST_MS)
+      await own().hangUp(address)
+      await rest(REST_MS)
+    }
+    return times.slice(warmUps)
+  },
+
+  async crowd({ side, setup, count, address }) {
+    const { createContender } = await load(side)
+    let left = count
+    const lane = async (): Promise<void> => {
+      while (left-- > 0) {
+        const made = await createContender(setup)
+        others.push(made)
+        await made.dial(address)
+      }
+    }
+    await Promise.all(Array.from({ length: CROWD_AT_ONCE }, lane))
+    return null
+  },
+
+  async load({ side, setup }) {
+    const { createContender } = await load(side)
+    await (await createContender(setup)).stop()
+    return null
+  },
+
+  async join({ side, setup, count }) {
+    const { createContender } = await load(side)
+    const join = async (): Promise<void> => {
+      const made = await createContender(setup)
+      others.push(made)
+      await made.ready.untilThere(idOf(setup.bootstrap ?? ''))
+    }
+    await Promise.all(Array.from({ length: count }, join))
+    return null
+  },
+
+  async untilPeers({ count }) {
+    await own().ready.untilCount(count)
+    return null
+  },
+
+  async memory() {
+    return await measureMemory()
+  }
+}
+
+function own(): ContenderNode {
+  if (node === undefined) throw new NotMeasurableError('this worker has no node')
+  return node
+}
+
+/** Twice, with a rest: finalisers of the first collection let go of more. */
+async function measureMemory(): Promise<Memory> {
+  for (let i = 0; i < 2; i++) {
+    globalThis.gc?.()
+    await rest(REST_MS)
+  }
+  const { heapUsed, rss } = process.memoryUsage()
+  return { heap: heapUsed, rss }
+}
+
+async function answer({ id, method, params }: Request): Promise<void> {
+  let response: Response
+  try {
+    response = { id, result: await methods[method](params as never) }
+  } catch (error) {
+    response = { id, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }
+  }
+  if (process.connected) process.send?.(response)
+}
+
+process.on('message', (request: Request) => void answer(request))
+// Ctrl-C reaches the whole process group; the bench decides when its workers end.
+process.on('SIGINT', () => undefined)
+// The bench is gone, however it went: nobody is left to tell this process to end.
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,58 @@
+import type { Side } from '../bench.js'
+
+/** How a node is to be made. What isn't said is the default of its side. */
+export interface Setup {
+  /** Separates this measurement from everything else on the machine. */
+  networkId: string
+  /** On a port of 127.0.0.1, or not at all. @default true */
+  listen?: boolean
+  /** The address of the one node that the others know. */
+  bootstrap?: string
+  /** Ours only: find others by multicast DNS, on 127.0.0.1. @default false */
+  mdns?: boolean
+  /** Theirs only, ours always has them: a DHT for private addresses. @default false */
+  dht?: boolean
+  /** Ours only, theirs never does: dial peers that it knows without being asked. @default true */
+  dialsByItself?: boolean
+  /** Connections to take at most, where the default would turn some away. */
+  maxConnections?: number
+}
+
+/** One dial, in milliseconds from the call. */
+export interface DialTimes {
+  /** Until there is a connection, encrypted and multiplexed. */
+  open: number
+  /** Until the peers know each other: the end of identify (theirs), of hello (ours). */
+  ready: number
+}
+
+/** In bytes, after garbage collection. */
+export interface Memory {
+  heap: number
+  rss: number
+}
+
+/** What can be asked of a worker. */
+export interface Methods {
+  /** Loads the code, makes the worker's node; `ms` without the loading, `sinceProcessStart` from the birth of the process. */
+  start: { params: { side: Side; setup: Setup }; result: { ms: number; sinceProcessStart: number; address: string } }
+  /** Dials one after the other, with a hang-up and a rest after each. */
+  dial: { params: { address: string; warmUps: number; count: number }; result: DialTimes[] }
+  /** Makes `count` more nodes, each connected to `address`; they stay. */
+  crowd: { params: { side: Side; setup: Setup; count: number; address: string }; result: null }
+  /** Loads the code and makes a node that is thrown away, so that what comes next is not about loading. */
+  load: { params: { side: Side; setup: Setup }; result: null }
+  /** Makes `count` nodes at once that know a bootstrap node; answers when each is connected to it. */
+  join: { params: { side: Side; setup: Setup; count: number }; result: null }
+  /** Answers when that many peers are connected to the worker's node and known to it. */
+  untilPeers: { params: { count: number }; result: null }
+  memory: { params: null; result: Memory }
+}
+
+export type Method = keyof Methods
+
+/** From the bench to a worker. */
+export type Request = { [M in Method]: { id: number; method: M; params: Methods[M]['params'] } }[Method]
+
+/** From a worker to the bench. */
+export type Response = { id: number; result: Methods[Method]['result'] } | { id: number; error: string }
