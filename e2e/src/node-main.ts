@@ -1,6 +1,8 @@
 /** The program of a node process: one node, driven over the pipe to its parent, which it does not outlive. */
+import { randomBytes } from 'node:crypto'
 import { systemClock, type Clock } from '@penin/interface'
 import { createNode, peerInfoToJson, type NodeEvents, type PeerInfo, type PeninNode } from '@penin/node'
+import { Key, type Datastore } from 'interface-datastore'
 import type { FromChild, Methods, Request } from './protocol.js'
 
 const EVENTS: Array<keyof NodeEvents> = [
@@ -86,6 +88,16 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     gc?.()
     const { heapUsed, rss } = process.memoryUsage()
     return { heapUsed, rss }
+  },
+  write: async (count) => {
+    const { datastore: store } = (running().libp2p as unknown as { components: { datastore: Datastore } }).components
+    for (let i = 0; i < count; i++) {
+      await store.put(new Key(`/penin/test/${i}`), randomBytes(1024))
+    }
+    for (let i = 0; i < count; i++) {
+      await store.delete(new Key(`/penin/test/${i}`))
+    }
+    return undefined
   },
   jumpClock: async (by) => {
     clockOffset += by

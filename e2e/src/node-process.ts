@@ -66,6 +66,11 @@ export class NodeProcess {
     return this.addresses[0] ?? ''
   }
 
+  /** The address that contains a text, such as that of one interface; empty if there is none. */
+  addressWith(text: string): string {
+    return this.addresses.find((address) => address.includes(text)) ?? ''
+  }
+
   /** Starts the process and the node in it. A stopped or killed one starts again with the same data. */
   async start(): Promise<this> {
     const main = fileURLToPath(new URL('node-main.js', import.meta.url))

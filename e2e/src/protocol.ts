@@ -14,6 +14,8 @@ export interface Methods {
   setCapabilities: { params: NonNullable<ConfigInput['capabilities']>; result: undefined }
   /** After a garbage collection. */
   memory: { params: undefined; result: { heapUsed: number; rss: number } }
+  /** Writes so many records of 1 KiB to the node's database and takes them back, to see what the disk says. */
+  write: { params: number; result: undefined }
   /** Moves the node's wall clock by so many milliseconds, as an administrator or a bad time server would. */
   jumpClock: { params: number; result: undefined }
   /** Peer ids that libp2p's peer store holds. */

@@ -94,10 +94,12 @@ export class Faults {
     this.lab.timeline.add(host, `address is ${address} now`)
   }
 
-  /** Open files of a process are limited to what it has now plus `spare`. */
+  /** A process gets `spare` more file descriptors and then no other; those it has stay open. */
   async exhaustDescriptors(node: NodeProcess, spare = 0): Promise<void> {
     const pid = String(node.pid)
-    await this.lab.sandbox.sh(`n=$(ls /proc/${pid}/fd | wc -l); prlimit --pid ${pid} --nofile=$((n + ${spare})):`)
+    // the limit is on the number of a descriptor, not on their count, and new ones take the lowest free number
+    const lowestFree = `n=0; while [ -e /proc/${pid}/fd/$n ]; do n=$((n + 1)); done`
+    await this.lab.sandbox.sh(`${lowestFree}; prlimit --pid ${pid} --nofile=$((n + ${spare})):`)
     this.lab.timeline.add(node.name, 'out of file descriptors')
   }
 

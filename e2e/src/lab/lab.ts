@@ -35,8 +35,8 @@ export interface LabOptions {
 export class Lab extends Cluster {
   readonly timeline: Timeline
   readonly faults: Faults
-  readonly #cables: ChildProcess[] = []
-  readonly #captures: ChildProcess[] = []
+  /** Cables, captures, and what the scenario has started itself. */
+  readonly #programs: ChildProcess[] = []
   readonly #hostOf = new Map<NodeProcess, string>()
   #ports = 1_000
   #failed = false
@@ -114,6 +114,13 @@ export class Lab extends Cluster {
     this.timeline.add(host, `${nic} plugged into ${port.switch}`)
   }
 
+  /** Starts any program on a host; it is ended with the lab. */
+  spawn(command: readonly string[], host: string): ChildProcess {
+    const program = this.sandbox.spawn(command, host)
+    this.#programs.push(program)
+    return program
+  }
+
   /** Notes that the scenario has failed, so that its evidence is kept. */
   failed(): void {
     this.#failed = true
@@ -123,9 +130,8 @@ export class Lab extends Cluster {
     try {
       await super[Symbol.asyncDispose]()
     } finally {
-      const programs = [...this.#cables, ...this.#captures]
       await Promise.all(
-        programs.map(async (program) => {
+        this.#programs.map(async (program) => {
           if (program.exitCode == null && program.signalCode == null) {
             const gone = once(program, 'exit')
             program.kill('SIGTERM')
@@ -141,21 +147,19 @@ export class Lab extends Cluster {
 
   async #startCable({ namespace, ends, cable }: CablePlan): Promise<void> {
     const { delay = 0, jitter = 0, loss = 0 } = cable
-    const seed = (this.options.seed ?? 1) + this.#cables.length
+    const seed = (this.options.seed ?? 1) + this.#programs.length
     const args = [CABLE_PROGRAM, ...ends, delay, jitter, loss, seed].map(String)
-    const program = this.sandbox.spawn(['python3', ...args], namespace)
-    this.#cables.push(program)
+    const program = this.spawn(['python3', ...args], namespace)
     await once(program.stdout as NodeJS.ReadableStream, 'data')
   }
 
   async #startCaptures(): Promise<void> {
     for (const name of this.network.switches) {
       const file = join(this.captureDir, `${name}.pcap`)
-      const program = this.sandbox.spawn(
+      const program = this.spawn(
         ['tcpdump', '-i', 'br0', '-s', String(SNAP_LENGTH), '-U', '-Z', 'root', '-w', file],
         name
       )
-      this.#captures.push(program)
       await once(program.stderr as NodeJS.ReadableStream, 'data') // "listening on …"
     }
   }

@@ -72,8 +72,10 @@ class Daemon {
     for (const [event, listener] of this.#listeners()) {
       target.on(event, listener)
     }
+    target.on('disconnect', this.#onDisconnect)
     target.stdout.on('error', this.#onOutputError)
     await this.#live()
+    target.off('disconnect', this.#onDisconnect) // it keeps a channel to a parent, and with it the process, alive
     this.#anchor.close()
     // Fires only if something that was forgotten keeps the process alive.
     this.#clock.setTimeout(() => {
@@ -123,6 +125,11 @@ class Daemon {
     this.#asked = true
     this.#end(EXIT.ok)
     this.#init.log.write('info', 'stopping', { signal }, `stopping (${signal})`)
+  }
+
+  /** The program that has started this one with a channel to it is gone, killed perhaps: nobody wants this one now. */
+  readonly #onDisconnect = (): void => {
+    this.#end(EXIT.ok)
   }
 
   readonly #onHangUp = (): void => {

@@ -12,7 +12,12 @@ import { readEnvironment, type ConfigInput, type ConfigLayers } from '@penin/nod
 export function withProgramDefaults(layers: ConfigLayers, defaults: ConfigInput): ConfigLayers {
   const env = layers.env ?? process.env
   const file = layers.configFile ?? env['PENIN_CONFIG']
-  const set = [layers.code, layers.flags, readEnvironment(env).config, readFile(file)]
+  const set: ReadonlyArray<Readonly<Record<string, unknown>> | undefined> = [
+    layers.code,
+    layers.flags,
+    readEnvironment(env).config,
+    readFile(file)
+  ]
   const missing = Object.entries(defaults).filter(([key]) => set.every((layer) => layer?.[key] === undefined))
   return { ...layers, flags: { ...Object.fromEntries(missing), ...layers.flags } }
 }

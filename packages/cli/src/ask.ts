@@ -1,7 +1,7 @@
-import { BOOTSTRAP_HINT } from './hints.js'
 import type { Explanation, NodeStats, PeerInfoJson } from '@penin/node'
 import { printable } from '@penin/interface'
 import { formatBytes, formatDuration, formatRtt, shortId } from './format.js'
+import { BOOTSTRAP_HINT } from './hints.js'
 import { renderTable, type Column } from './table.js'
 
 /** What the answers of a node look like to a person. */
@@ -66,7 +66,10 @@ export function statsText(stats: NodeStats): string {
     ['network', `${stats.networkId} (profile ${stats.profile}, version ${stats.version})`],
     ['addresses', stats.addresses.join(' ') || 'none'],
     ['up', formatDuration(stats.uptime)],
-    ['peers', `${peers.connected} of ${peers.target}, at most ${peers.max}; ${peers.known} known, ${peers.dialling} being dialled`],
+    [
+      'peers',
+      `${peers.connected} of ${peers.target}, at most ${peers.max}; ${peers.known} known, ${peers.dialling} being dialled`
+    ],
     [
       'connections',
       `${connections.inbound} inbound, ${connections.outbound} outbound; closed: ${connections.dead} dead, ${connections.duplicates} duplicate`
@@ -75,7 +78,12 @@ export function statsText(stats: NodeStats): string {
     ['found', pairs(counters.discovered)],
     ['dials', `${counters.dials.ok} ok, ${counters.dials.failed} failed`],
     ['traffic', `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`],
-    ['dht', Object.entries(stats.dht).map(([name, table]) => `${name}: ${table.peers} peers (${table.mode})`).join(', ') || 'off'],
+    [
+      'dht',
+      Object.entries(stats.dht)
+        .map(([name, table]) => `${name}: ${table.peers} peers (${table.mode})`)
+        .join(', ') || 'off'
+    ],
     ['mdns', stats.mdns == null ? 'off' : stats.mdns.interfaces.join(', ') || 'no interface'],
     ['store', stats.store.state],
     ['memory', formatBytes(stats.memory.rss)],

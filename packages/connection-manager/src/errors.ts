@@ -78,7 +78,9 @@ export class DeadConnectionError extends PeninError {
     readonly failedPings: number,
     readonly silentFor: number
   ) {
-    super(`dead: ${failedPings} pings failed in a row and nothing came for ${Math.round(silentFor / 1000)} s`)
+    super(
+      `dead: ${failedPings} ${failedPings === 1 ? 'ping' : 'pings'} failed and nothing came for ${Math.round(silentFor / 1000)} s`
+    )
   }
 }
 

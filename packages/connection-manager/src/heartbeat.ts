@@ -38,6 +38,9 @@ export interface HeartbeatComponents {
   connectionManager: Pick<ConnectionManager, 'getConnections'>
 }
 
+/** How long a probed connection has to show life, in milliseconds: many round trips, and no long wait for a person. */
+const PROBE_TIMEOUT = 5_000
+
 /** What the heartbeat knows of one connection. */
 export interface Pulse {
   /** The last measured round trip, in milliseconds. */
@@ -51,8 +54,13 @@ export interface Pulse {
 
 /** Pings every connection, and closes those that are dead by both signs. */
 export interface Heartbeat extends Startable {
-  /** Pings every connection now, for instance after the machine has slept. */
+  /** A round of pings, as the interval does it. */
   beat(): Promise<void>
+  /**
+   * Pings every connection and closes at once those from which nothing comes within 5 seconds. For when there is reason to
+   * think that they are dead: the machine has slept or has changed its network.
+   */
+  probe(): Promise<void>
   pulse(connection: Connection): Readonly<Pulse> | undefined
   /** Connections closed as dead so far. */
   readonly closed: number
@@ -101,6 +109,10 @@ class HeartbeatService implements Heartbeat {
     await Promise.all(this.#components.connectionManager.getConnections().map(async (c) => this.#check(c)))
   }
 
+  async probe(): Promise<void> {
+    await Promise.all(this.#components.connectionManager.getConnections().map(async (c) => this.#probe(c)))
+  }
+
   pulse(connection: Connection): Readonly<Pulse> | undefined {
     return this.#pulses.get(connection)
   }
@@ -131,6 +143,23 @@ class HeartbeatService implements Heartbeat {
     }
   }
 
+  async #probe(connection: Connection): Promise<void> {
+    const { clock, rng } = this.#init
+    const before = this.#observe(connection).aliveAt
+    const begun = clock.monotonic()
+    const limit = deadline(clock, PROBE_TIMEOUT, this.#stopping.signal)
+    try {
+      await pingConnection(connection, { clock, rng, signal: limit.signal })
+    } catch {
+      const isSilent = this.#observe(connection).aliveAt <= Math.max(before, begun)
+      if (isSilent && !this.#stopping.signal.aborted) {
+        this.#close(connection, new DeadConnectionError(1, clock.monotonic() - begun))
+      }
+    } finally {
+      limit.clear()
+    }
+  }
+
   #observe(connection: Connection): Pulse {
     const at = this.#init.clock.monotonic()
     const bytesIn = this.#init.traffic?.of(connection)?.bytesIn ?? 0
@@ -145,10 +174,15 @@ class HeartbeatService implements Heartbeat {
 
   #judge(connection: Connection, pulse: Pulse): void {
     const silentFor = this.#init.clock.monotonic() - pulse.aliveAt
-    if (pulse.failures < this.#init.maxFailures || silentFor < this.#init.maxSilence || connection.status !== 'open') {
+    if (pulse.failures >= this.#init.maxFailures && silentFor >= this.#init.maxSilence) {
+      this.#close(connection, new DeadConnectionError(pulse.failures, silentFor))
+    }
+  }
+
+  #close(connection: Connection, reason: DeadConnectionError): void {
+    if (connection.status !== 'open') {
       return
     }
-    const reason = new DeadConnectionError(pulse.failures, silentFor)
     this.closed++
     connection.abort(reason)
     this.#init.onDead?.(connection, reason)

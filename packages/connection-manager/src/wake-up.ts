@@ -17,7 +17,7 @@ export interface WakeUpInit {
    */
   jump?: number
   /** A text that changes when the network interfaces or their addresses change; tests hand in their own. */
-  interfaces?: () => string
+  interfaces?: () => string | undefined
   clock?: Clock
 }
 
@@ -25,7 +25,7 @@ export interface WakeUpInit {
 export class WakeUp implements Startable {
   readonly #init: Required<WakeUpInit>
   #timer?: Timer
-  #seen = { at: 0, interfaces: '' }
+  #seen: { at: number; interfaces: string | undefined } = { at: 0, interfaces: undefined }
 
   constructor(init: WakeUpInit) {
     this.#init = { interval: 5_000, jump: 15_000, interfaces: interfaceFingerprint, clock: systemClock, ...init }
@@ -47,7 +47,7 @@ export class WakeUp implements Startable {
   }
 
   #look(): void {
-    const now = { at: this.#init.clock.now(), interfaces: this.#init.interfaces() }
+    const now = { at: this.#init.clock.now(), interfaces: this.#init.interfaces() ?? this.#seen.interfaces }
     const drift = Math.abs(now.at - this.#seen.at - this.#init.interval)
     const changed = now.interfaces !== this.#seen.interfaces
     this.#seen = now
@@ -59,7 +59,16 @@ export class WakeUp implements Startable {
   }
 }
 
-function interfaceFingerprint(): string {
+/** Undefined when the system can't tell, as when it is out of file descriptors: that is no change. */
+function interfaceFingerprint(): string | undefined {
+  try {
+    return describeInterfaces()
+  } catch {
+    return undefined
+  }
+}
+
+function describeInterfaces(): string {
   return Object.entries(networkInterfaces())
     .flatMap(([name, addresses = []]) => addresses.map((a) => `${name}=${a.address}/${a.netmask}`))
     .sort()

@@ -8,7 +8,6 @@ import type {
   TypedEventTarget
 } from '@libp2p/interface'
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
-import { lpStream } from '@libp2p/utils'
 import { deadline, systemClock, type Clock, type PeerReporter, type Timer } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
 import {
@@ -16,11 +15,11 @@ import {
   decodeHello,
   encodeHello,
   HELLO_VERSION,
-  MAX_HELLO_BYTES,
   type Capabilities,
   type Hello
 } from './codec.js'
 import { ForeignPeerError, HelloFailedError, HelloMalformedError, WrongNetworkError } from './errors.js'
+import { helloFrames } from './frames.js'
 
 /** The protocol's name. */
 export const HELLO_PROTOCOL = '/penin/hello/1.0.0'
@@ -30,9 +29,6 @@ const PUSH_INTERVAL = 10_000
 
 /** Hellos a peer may send us within {@link PUSH_INTERVAL}: three times what an honest one needs. */
 const MAX_PUSHES = 3
-
-/** Bytes of the length prefix of the largest hello. */
-const MAX_LENGTH_BYTES = 2
 
 export interface HelloInit {
   /** Which network this node belongs to; peers of another are let go. */
@@ -110,6 +106,8 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
   readonly #init: HelloInit & { timeout: number; clock: Clock }
   readonly #entries = new WeakMap<Connection, Entry>()
   readonly #peers = new Map<string, Hello>()
+  /** Deadlines that have not been cleared, so that a stop can. */
+  readonly #deadlines = new Set<Timer>()
   #stopping?: AbortController
   #push?: Timer
   #pushedAt = -Infinity
@@ -155,6 +153,10 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     this.#stopping = undefined
     this.#push?.clear()
     this.#push = undefined
+    for (const deadline of this.#deadlines) {
+      deadline.clear()
+    }
+    this.#deadlines.clear()
     const { events, registrar } = this.#components
     events.removeEventListener('connection:open', this.#onOpen)
     events.removeEventListener('peer:identify', this.#onIdentify)
@@ -203,6 +205,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     const { clock, timeout } = this.#init
     const entry = this.#entry(connection)
     entry.deadline = clock.setTimeout(() => {
+      this.#clearDeadline(entry)
       if (entry.acquaintance.state === 'waiting' && connection.status === 'open') {
         this.#refuse(
           connection,
@@ -210,6 +213,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
         )
       }
     }, timeout * 3)
+    this.#deadlines.add(entry.deadline)
     connection.addEventListener(
       'close',
       () => {
@@ -221,7 +225,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
 
   #onClose(connection: Connection): void {
     const entry = this.#entry(connection)
-    entry.deadline?.clear()
+    this.#clearDeadline(entry)
     if (entry.exchanges === 0) {
       this.#end(entry, {
         state: 'refused',
@@ -230,9 +234,17 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     }
   }
 
+  #clearDeadline(entry: Entry): void {
+    if (entry.deadline != null) {
+      entry.deadline.clear()
+      this.#deadlines.delete(entry.deadline)
+      delete entry.deadline
+    }
+  }
+
   /** The first word stands, but for a new hello of a peer that has been greeted. */
   #end(entry: Entry, acquaintance: Acquaintance): void {
-    entry.deadline?.clear()
+    this.#clearDeadline(entry)
     if (entry.acquaintance.state === 'waiting' || acquaintance.state === 'greeted') {
       entry.acquaintance = acquaintance
     }
@@ -274,9 +286,9 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     try {
       stream = await connection.newStream(HELLO_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
       const frames = helloFrames(stream)
-      await frames.write(encodeHello(this.own), { signal: limit.signal })
-      const theirs = await frames.read({ signal: limit.signal })
-      this.#meet(connection, decodeHello(theirs.subarray()))
+      await frames.write(encodeHello(this.own), limit.signal)
+      const theirs = await frames.read(limit.signal)
+      this.#meet(connection, decodeHello(theirs))
       await stream.close({ signal: limit.signal })
     } catch (error) {
       this.#fail(connection, stream, error as Error)
@@ -298,9 +310,9 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     entry.exchanges++
     try {
       const frames = helloFrames(stream)
-      const theirs = await frames.read({ signal: limit.signal })
-      const hello = decodeHello(theirs.subarray())
-      await frames.write(encodeHello(this.own), { signal: limit.signal })
+      const theirs = await frames.read(limit.signal)
+      const hello = decodeHello(theirs)
+      await frames.write(encodeHello(this.own), limit.signal)
       await stream.close({ signal: limit.signal })
       this.#meet(connection, hello)
     } catch (error) {
@@ -339,7 +351,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     this.#end(entry, { state: 'greeted', hello })
     this.#peers.set(connection.remotePeer.toString(), hello)
     const changed =
-      before != null && CAPABILITY_KINDS.some((kind) => before[kind].join('\n') !== hello[kind].join('\n'))
+      before != null && CAPABILITY_KINDS.some((kind) => JSON.stringify(before[kind]) !== JSON.stringify(hello[kind]))
     this.safeDispatchEvent('greeted', { detail: { connection, hello, changed } })
   }
 
@@ -386,27 +398,6 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     }
     return entry
   }
-}
-
-/** Length-prefixed frames with both the length and the length's own length capped before anything is allocated. */
-function helloFrames(stream: Stream): ReturnType<typeof lpStream<Stream>> {
-  return lpStream(stream, {
-    maxDataLength: MAX_HELLO_BYTES,
-    maxLengthLength: MAX_LENGTH_BYTES,
-    lengthDecoder: (data) => {
-      const [first = 0x80, second] = data.subarray()
-      if (first < 0x80) {
-        return first
-      }
-      if (second == null) {
-        throw new RangeError('one more byte is needed') // libp2p's sign to read on
-      }
-      if (second >= 0x80) {
-        throw new HelloMalformedError('its length prefix is too long')
-      }
-      return (first & 0x7f) | (second << 7)
-    }
-  })
 }
 
 /**

@@ -2,7 +2,7 @@ import { identify, identifyPush } from '@libp2p/identify'
 import type { PrivateKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+import { steadyTcp } from './steady-tcp.js'
 import { yamux } from '@libp2p/yamux'
 import {
   heartbeat,
@@ -78,7 +78,7 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     datastore: parts.datastore,
     nodeInfo: { userAgent: AGENT_VERSION },
     addresses: { listen: parts.listen, announce: config.announce },
-    transports: [tcp()],
+    transports: [steadyTcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: parts.admission.gater,

@@ -305,7 +305,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   readonly #onWakeUp = (reason: NodeEvents['wake-up']['detail']['reason']): void => {
     this.#counters.wakeUps++
     this.libp2p.services.keeper.wake()
-    void this.libp2p.services.heartbeat.beat()
+    void this.libp2p.services.heartbeat.probe()
     this.safeDispatchEvent('wake-up', { detail: { reason } })
   }
 

@@ -69,14 +69,14 @@ export function nextEvent<E = CustomEvent>(
   name: string,
   options?: NextEventOptions<E>
 ): Promise<E>
-export async function nextEvent<E>(
+export async function nextEvent(
   target: EventSource,
   name: string,
-  options: NextEventOptions<E> = {}
-): Promise<E> {
+  options: NextEventOptions<never> = {}
+): Promise<unknown> {
   const { filter = () => true, signal, timeoutMs = DEFAULT_TIMEOUT } = options
   signal?.throwIfAborted()
-  const done = Promise.withResolvers<E>()
+  const done = Promise.withResolvers<unknown>()
   const onEvent = (event: never): void => {
     if (filter(event)) {
       done.resolve(event)

@@ -38,7 +38,7 @@ it('stops whatever has started when a later node fails', async () => {
     await expect(failing).rejects.toMatchObject({ name: 'ListenError' })
     expect(new Set(stop.mock.contexts).size).toBe(3)
     await Promise.all(stop.mock.results.map(async ({ value }) => value as Promise<void>))
-    expect(stop.mock.contexts.map((node) => node.isRunning)).not.toContain(true)
+    expect(stop.mock.contexts.map((node) => (node as PeninNode).isRunning)).not.toContain(true)
   } finally {
     stop.mockRestore()
   }

@@ -6,8 +6,8 @@ export interface ContenderNode {
   readonly address: string
   /** The peers that are connected and known: identified (theirs), greeted (ours). */
   readonly ready: ReadyPeers
-  /** @throws NotMeasurableError if no new connection was made */
-  dial(address: string): Promise<DialTimes>
+  /** Undefined, and nothing done, if there is a connection already: that would not be a dial. */
+  dial(address: string): Promise<DialTimes | undefined>
   /** Closes the connection to a peer. */
   hangUp(address: string): Promise<void>
   stop(): Promise<void>
