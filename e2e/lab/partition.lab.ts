@@ -13,11 +13,12 @@ slowScenario('split 4|4 for 60 s and healed, the network is one again within 30 
   await lab.formed({ ms: 10_000, nodes, minimum: 7 })
 
   await lab.faults.split(left, right)
+  const minute = pause(60_000)
   await until(async () => components(await lab.links(nodes)).length === 2, {
     ms: 60_000,
     what: 'the split was not noticed'
   })
-  await pause(40_000) // so long that backoffs grow
+  await minute // so long that backoffs grow
   await lab.faults.heal()
   await lab.formed({ ms: 30_000, nodes })
   expect(lab.unhandled).toEqual([])

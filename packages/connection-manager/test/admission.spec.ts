@@ -29,7 +29,9 @@ function make(init: Partial<AdmissionInit> = {}): Admission {
 
 /** How many of `n` connections that come in at once are let in. */
 async function knock(admission: Admission, address: string, n: number): Promise<number> {
-  const answers = await Promise.all(Array.from({ length: n }, () => admission.gater.denyInboundConnection?.(from(address))))
+  const answers = await Promise.all(
+    Array.from({ length: n }, async () => admission.gater.denyInboundConnection?.(from(address)))
+  )
   return answers.filter((denied) => denied === false).length
 }
 

@@ -38,7 +38,9 @@ const unsupported = Object.assign(new RangeError('no'), { name: 'UnsupportedProt
 lifecycleCompliance(
   'heartbeat',
   (clock) =>
-    heartbeat({ clock })({ connectionManager: { getConnections: () => [new StubConnection() as unknown as Connection] } }),
+    heartbeat({ clock })({
+      connectionManager: { getConnections: () => [new StubConnection() as unknown as Connection] }
+    }),
   { describe, it }
 )
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidPeerAddressError, parsePeerAddress } from '../src/index.js'
+import { parsePeerAddress, type InvalidPeerAddressError } from '../src/index.js'
 import { makePeerId } from './support.js'
 
 const id = (await makePeerId()).toString()
@@ -120,7 +120,22 @@ describe('parsePeerAddress', () => {
   })
 
   it('throws nothing else, whatever it is given', () => {
-    const pieces = fc.constantFrom('/ip4/', '/ip6/', '1.2.3.4', '::', '/tcp/', '80', '@', ':', '[', ']', '/p2p/', id, '%', '/')
+    const pieces = fc.constantFrom(
+      '/ip4/',
+      '/ip6/',
+      '1.2.3.4',
+      '::',
+      '/tcp/',
+      '80',
+      '@',
+      ':',
+      '[',
+      ']',
+      '/p2p/',
+      id,
+      '%',
+      '/'
+    )
     const texts = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string(),

@@ -7,7 +7,13 @@ import { FakeClock, lifecycleCompliance, nextEvent, seededRng, until } from '@pe
 import type { Libp2p } from 'libp2p'
 import { TypedEventEmitter } from 'main-event'
 import { describe, expect, it } from 'vitest'
-import { peerKeeper, type PeerKeeper, type PeerKeeperComponents, type PeerKeeperInit } from '../src/index.js'
+import {
+  peerKeeper,
+  type PeerKeeper,
+  type PeerKeeperComponents,
+  type PeerKeeperEvents,
+  type PeerKeeperInit
+} from '../src/index.js'
 import { addressOf, makeKey, makePeerId, named, plainNode, type PlainNodeOptions } from './support.js'
 
 type Kept = Libp2p<{ keeper: PeerKeeper }>
@@ -34,7 +40,10 @@ async function closedPort(): Promise<number> {
 const at = (port: number): Multiaddr => multiaddr(`/ip4/127.0.0.1/tcp/${port}`)
 
 /** A keeper without a network: every dial fails, and is counted. */
-function alone(clock: FakeClock, init: Partial<PeerKeeperInit> = {}): { keeper: PeerKeeper; dials: string[]; held: () => number } {
+function alone(
+  clock: FakeClock,
+  init: Partial<PeerKeeperInit> = {}
+): { keeper: PeerKeeper; dials: string[]; held: () => number } {
   const events = new TypedEventEmitter<Libp2pEvents>()
   const dials: string[] = []
   const components = {
@@ -176,7 +185,7 @@ describe('PeerKeeper in a plain libp2p node', () => {
     const [privateKey, port] = [await makeKey(), await closedPort()]
     const id = peerIdFromPrivateKey(privateKey)
     const node = await keeping({ configured: [{ id, addresses: [at(port)], persistence: 'bootstrap' }] })
-    await nextEvent(node.services.keeper, 'dial', { filter: ({ detail }) => !detail.ok })
+    await nextEvent(node.services.keeper, 'dial', { filter: ({ detail }: PeerKeeperEvents['dial']) => !detail.ok })
     for (const round of ['late', 'restarted']) {
       const bootstrap = await plainNode({ privateKey, port })
       await until(() => node.services.keeper.isAccepted(id), { message: round })

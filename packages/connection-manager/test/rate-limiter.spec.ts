@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RateLimiter } from '../src/index.js'
 
-const limits = fc.record({ burst: fc.integer({ min: 1, max: 50 }), perSecond: fc.double({ min: 0.1, max: 50, noNaN: true }) })
+const limits = fc.record({
+  burst: fc.integer({ min: 1, max: 50 }),
+  perSecond: fc.double({ min: 0.1, max: 50, noNaN: true })
+})
 
 describe('RateLimiter', () => {
   it('grants no more than burst + rate x time in any window, however an attacker spaces its tries', () => {

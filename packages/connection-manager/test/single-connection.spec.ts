@@ -1,4 +1,4 @@
-import type { Connection, Libp2pEvents } from '@libp2p/interface'
+import type { Connection, Libp2pEvents, PeerId } from '@libp2p/interface'
 import { FakeClock, lifecycleCompliance, nextEvent, until } from '@penin/testing'
 import { TypedEventEmitter } from 'main-event'
 import { describe, expect, it } from 'vitest'
@@ -23,7 +23,9 @@ lifecycleCompliance(
   { describe, it }
 )
 
-async function node(options: PlainNodeOptions<{ single: SingleConnection }> & { patience?: number } = {}): Promise<Single> {
+async function node(
+  options: PlainNodeOptions<{ single: SingleConnection }> & { patience?: number } = {}
+): Promise<Single> {
   const { patience = 100, ...rest } = options
   return plainNode({ services: { single: singleConnection({ settle: 20, patience }) }, ...rest })
 }
@@ -50,7 +52,7 @@ describe('singleConnection', () => {
       if (isDouble) {
         expect(directions(a)).toBe(aIsSmaller ? 'outbound' : 'inbound')
       }
-      const gone = [a, b].map(async (end) => nextEvent(end, 'peer:disconnect'))
+      const gone = [a, b].map(async (end) => nextEvent<CustomEvent<PeerId>>(end, 'peer:disconnect'))
       await Promise.all([...gone, a.getConnections()[0]?.close()])
     }
     expect(doubles).toBeGreaterThan(5)

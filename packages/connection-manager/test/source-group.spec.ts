@@ -6,7 +6,10 @@ import { ipOf, sourceGroup } from '../src/index.js'
 const group = (text: string): string => sourceGroup(multiaddr(text))
 
 /** One way of writing an IPv6 address of many: any groups, perhaps compressed, perhaps in capitals. */
-const ip6 = fc.record({ groups: fc.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 8, maxLength: 8 }), big: fc.boolean() })
+const ip6 = fc.record({
+  groups: fc.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 8, maxLength: 8 }),
+  big: fc.boolean()
+})
 
 describe('sourceGroup', () => {
   it.each([

@@ -10,14 +10,7 @@ import type {
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
 import { deadline, systemClock, type Clock, type PeerReporter, type Timer } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
-import {
-  CAPABILITY_KINDS,
-  decodeHello,
-  encodeHello,
-  HELLO_VERSION,
-  type Capabilities,
-  type Hello
-} from './codec.js'
+import { CAPABILITY_KINDS, decodeHello, encodeHello, HELLO_VERSION, type Capabilities, type Hello } from './codec.js'
 import { ForeignPeerError, HelloFailedError, HelloMalformedError, WrongNetworkError } from './errors.js'
 import { helloFrames } from './frames.js'
 
@@ -153,8 +146,8 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     this.#stopping = undefined
     this.#push?.clear()
     this.#push = undefined
-    for (const deadline of this.#deadlines) {
-      deadline.clear()
+    for (const timer of this.#deadlines) {
+      timer.clear()
     }
     this.#deadlines.clear()
     const { events, registrar } = this.#components

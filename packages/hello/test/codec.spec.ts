@@ -140,7 +140,9 @@ describe('the hello codec', () => {
     const hello = (value: string): Hello => ({ ...EMPTY, [name]: number < 5 ? value : [value] })
     const wire = (value: string): Buffer => Buffer.concat([BASE, field(number, value)])
     expect(decodeHello(encodeHello(hello('x'.repeat(max))))).toEqual(hello('x'.repeat(max)))
-    expect(decodeHello(wire('x'.repeat(max)))).toMatchObject({ [name]: number < 5 ? 'x'.repeat(max) : [expect.any(String)] })
+    expect(decodeHello(wire('x'.repeat(max)))).toMatchObject({
+      [name]: number < 5 ? 'x'.repeat(max) : [expect.any(String)]
+    })
     for (const long of ['x'.repeat(max + 1), 'ü'.repeat(max / 2) + 'x']) {
       expect(() => encodeHello(hello(long))).toThrow(invalid(name))
       expect(() => decodeHello(wire(long))).toThrow(malformed)

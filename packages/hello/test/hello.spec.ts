@@ -59,8 +59,12 @@ describe('hello between two plain libp2p nodes', () => {
         message: () => `round ${round}: ${a.refused.length} ${b.refused.length}`
       })
       const name = 'WrongNetworkError'
-      expect(a.refused).toMatchObject([{ reason: { name, ours: 'one', theirs: 'two', peer: b.node.peerId.toString() } }])
-      expect(b.refused).toMatchObject([{ reason: { name, ours: 'two', theirs: 'one', peer: a.node.peerId.toString() } }])
+      expect(a.refused).toMatchObject([
+        { reason: { name, ours: 'one', theirs: 'two', peer: b.node.peerId.toString() } }
+      ])
+      expect(b.refused).toMatchObject([
+        { reason: { name, ours: 'two', theirs: 'one', peer: a.node.peerId.toString() } }
+      ])
       await until(() => a.node.getConnections().length + b.node.getConnections().length === 0)
       expect([...a.greeted, ...b.greeted, ...a.reporter.reports, ...b.reporter.reports]).toEqual([])
       await Promise.all([a.node.stop(), b.node.stop()])

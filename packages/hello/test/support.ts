@@ -16,6 +16,7 @@ afterEach(async () => {
 
 /** An ordinary libp2p node on loopback, as anybody would make one; it is stopped after the test. */
 export async function plainNode<S extends ServiceMap>(services: ServiceFactoryMap<S>): Promise<Libp2p<S>> {
+  const all: ServiceFactoryMap<ServiceMap> = { identify: identify(), ...(services as ServiceFactoryMap<ServiceMap>) }
   const node = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
@@ -23,7 +24,7 @@ export async function plainNode<S extends ServiceMap>(services: ServiceFactoryMa
     streamMuxers: [yamux()],
     connectionMonitor: { enabled: false },
     connectionManager: { reconnectRetries: 0 },
-    services: { identify: identify(), ...services } as ServiceFactoryMap<S>
+    services: all
   })
   running.push(node)
   return node as unknown as Libp2p<S>

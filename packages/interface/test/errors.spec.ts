@@ -48,11 +48,14 @@ describe('the runtime check', () => {
     }
   )
 
-  it.each(['22.14.99', '22.0.0', '20.19.4', '18.20.0', '0.12.0'])('stops Node.js %s and says what is needed', (version) => {
-    expect(() => {
-      assertSupportedRuntime(version)
-    }).toThrow(expect.objectContaining({ name: 'UnsupportedRuntimeError', version, required: `>=${MINIMUM_NODE}` }))
-  })
+  it.each(['22.14.99', '22.0.0', '20.19.4', '18.20.0', '0.12.0'])(
+    'stops Node.js %s and says what is needed',
+    (version) => {
+      expect(() => {
+        assertSupportedRuntime(version)
+      }).toThrow(expect.objectContaining({ name: 'UnsupportedRuntimeError', version, required: `>=${MINIMUM_NODE}` }))
+    }
+  )
 
   it('knows the version that runs', () => {
     expect(() => {

@@ -111,8 +111,20 @@ function preferred(infos: NetworkInterfaceInfo[], family: Family, explicit: bool
   return usable.find((info) => isLinkLocal6(info.address)) ?? usable[0]
 }
 
-/** Picks the links to send and listen on out of what `os.networkInterfaces()` says. */
+/**
+ * Picks the links to send and listen on out of what `os.networkInterfaces()` says. A host without any network uses its
+ * loopback, so that nodes on a machine that is offline still find each other.
+ */
 export function chooseLinks(all: NetworkInterfaces, options: LinkOptions, platform = 'linux'): LinkChoice {
+  const choice = pickLinks(all, options, platform)
+  if (choice.links.length > 0 || options.wanted !== undefined || !options.ipv4) return choice
+  const loopbacks = Object.values(all).flatMap((infos = []) =>
+    infos.filter((info) => info.internal && info.family === 'IPv4')
+  )
+  return pickLinks(all, { ...options, wanted: loopbacks.slice(0, 1).map((info) => info.address) }, platform)
+}
+
+function pickLinks(all: NetworkInterfaces, options: LinkOptions, platform: string): LinkChoice {
   const families = ([4, 6] as const).filter((family) => (family === 4 ? options.ipv4 : options.ipv6))
   const links = new Map<string, Link>()
   const missing = new Set(options.wanted)

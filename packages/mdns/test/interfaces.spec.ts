@@ -33,6 +33,13 @@ describe('choosing interfaces', () => {
     expect(chooseLinks({}, both)).toEqual({ links: [], missing: [] })
   })
 
+  it('falls back to loopback on a host without any network, and only there', () => {
+    const offline = { lo: LAN['lo'] ?? [] }
+    expect(chooseLinks(offline, both).links.map((link) => link.bind)).toEqual(['127.0.0.1'])
+    expect(chooseLinks(offline, { ...both, wanted: ['eth0'] })).toEqual({ links: [], missing: ['eth0'] })
+    expect(chooseLinks(offline, { ipv4: false, ipv6: true }).links).toEqual([])
+  })
+
   it('names an IPv6 zone by number on Windows', () => {
     const { links } = chooseLinks(LAN, { ipv4: false, ipv6: true }, 'win32')
     expect(links.map(({ bind, zone }) => [bind, zone])).toEqual([['fe80::2%3', '3']])

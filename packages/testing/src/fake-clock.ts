@@ -118,8 +118,7 @@ export class FakeClock implements Clock {
   #next(until = Infinity): Pending | undefined {
     let first: Pending | undefined
     for (const timer of this.#timers) {
-      const earlier =
-        first == null || timer.due < first.due || (timer.due === first.due && timer.order < first.order)
+      const earlier = first == null || timer.due < first.due || (timer.due === first.due && timer.order < first.order)
       if (timer.due <= until && earlier) {
         first = timer
       }

@@ -13,8 +13,8 @@ export interface LifecycleSubject {
 
 /** Where the tests go: `{ describe, it }` of vitest or of node:test. */
 export interface TestHooks {
-  describe(name: string, fn: () => void): unknown
-  it(name: string, fn: () => Promise<void>): unknown
+  describe: (name: string, fn: () => void) => unknown
+  it: (name: string, fn: () => Promise<void>) => unknown
 }
 
 /** Makes a fresh service, not started, which takes its time from `clock`. */

@@ -95,9 +95,7 @@ class TestnetImpl implements Testnet {
 
   async connectAll(signal: AbortSignal): Promise<void> {
     for (const [index, node] of this.nodes.entries()) {
-      await Promise.all(
-        this.nodes.slice(0, index).map(async (other) => node.peers.add(addressOf(other), { signal }))
-      )
+      await Promise.all(this.nodes.slice(0, index).map(async (other) => node.peers.add(addressOf(other), { signal })))
     }
     await this.#until(
       'every node is connected to every other',

@@ -40,11 +40,8 @@ export async function until<T>(condition: () => T | Promise<T>, options: UntilOp
   }
 }
 
-/** Anything that events can be heard on: an EventTarget, typed or not. */
-export interface EventSource {
-  addEventListener(type: string, listener: (event: never) => void): void
-  removeEventListener(type: string, listener: (event: never) => void): void
-}
+/** Anything that plain events can be heard on. */
+export type EventSource = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
 
 export interface NextEventOptions<E> {
   /** Only an event for which this is true counts. */
@@ -64,20 +61,13 @@ export function nextEvent<M extends object, K extends keyof M & string>(
   name: K,
   options?: NextEventOptions<M[K]>
 ): Promise<M[K]>
-export function nextEvent<E = CustomEvent>(
-  target: EventSource,
-  name: string,
-  options?: NextEventOptions<E>
-): Promise<E>
-export async function nextEvent(
-  target: EventSource,
-  name: string,
-  options: NextEventOptions<never> = {}
-): Promise<unknown> {
-  const { filter = () => true, signal, timeoutMs = DEFAULT_TIMEOUT } = options
+export function nextEvent<E = CustomEvent>(target: EventSource, name: string, options?: NextEventOptions<E>): Promise<E>
+export async function nextEvent(target: object, name: string, options: object = {}): Promise<unknown> {
+  const { filter = () => true, signal, timeoutMs = DEFAULT_TIMEOUT } = options as NextEventOptions<unknown>
+  const source = target as EventSource
   signal?.throwIfAborted()
   const done = Promise.withResolvers<unknown>()
-  const onEvent = (event: never): void => {
+  const onEvent = (event: Event): void => {
     if (filter(event)) {
       done.resolve(event)
     }
@@ -88,13 +78,13 @@ export async function nextEvent(
   const timer = setTimeout(() => {
     done.reject(new ConditionTimeoutError(`event ${name}`, timeoutMs))
   }, timeoutMs)
-  target.addEventListener(name, onEvent)
+  source.addEventListener(name, onEvent)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     return await done.promise
   } finally {
     clearTimeout(timer)
-    target.removeEventListener(name, onEvent)
+    source.removeEventListener(name, onEvent)
     signal?.removeEventListener('abort', onAbort)
   }
 }

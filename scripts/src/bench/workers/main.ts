@@ -34,7 +34,7 @@ const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Method
 
   async dial({ address, warmUps, count }) {
     const times: DialTimes[] = []
-    for (let wasted = 0; times.length < warmUps + count; ) {
+    for (let wasted = 0; times.length < warmUps + count;) {
       const time = await own().dial(address)
       if (time !== undefined) times.push(time)
       else if (++wasted > MAX_WASTED) throw new NotMeasurableError('the peers keep connecting by themselves')

@@ -9,7 +9,15 @@ export async function createContender(setup: Setup): Promise<ContenderNode> {
 }
 
 function optionsOf(setup: Setup): NodeOptions {
-  const { networkId, listen = true, bootstrap, mdns = false, dialsByItself = true, maxConnections } = setup
+  const {
+    networkId,
+    listen = true,
+    bootstrap,
+    mdns = false,
+    dialsByItself = true,
+    pings = true,
+    maxConnections
+  } = setup
   const interfaces = { enabled: true, interfaces: ['127.0.0.1'], serviceTag: '_penin-bench._udp.local' }
   return {
     env: {},
@@ -17,6 +25,8 @@ function optionsOf(setup: Setup): NodeOptions {
     listen: listen ? ['/ip4/127.0.0.1/tcp/0'] : [],
     discovery: { mdns: mdns ? interfaces : false },
     ...(bootstrap === undefined ? {} : { bootstrap: [bootstrap] }),
+    // The longest interval there is: no ping before a measurement is over.
+    ...(pings ? {} : { heartbeat: { interval: 90_000 } }),
     connections: {
       ...(dialsByItself ? {} : { target: 0 }),
       ...(maxConnections === undefined ? {} : { max: maxConnections })

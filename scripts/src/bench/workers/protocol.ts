@@ -14,6 +14,8 @@ export interface Setup {
   dht?: boolean
   /** Ours only, theirs never does: dial peers that it knows without being asked. @default true */
   dialsByItself?: boolean
+  /** Whether connections are pinged now and then, as both sides do; off, a ping can't fall into a measurement. @default true */
+  pings?: boolean
   /** Connections to take at most, where the default would turn some away. */
   maxConnections?: number
 }

@@ -16,7 +16,7 @@ export async function createContender(setup: Setup): Promise<ContenderNode> {
 }
 
 function optionsOf(setup: Setup): Libp2pOptions {
-  const { networkId, listen = true, maxConnections } = setup
+  const { networkId, listen = true, pings = true, maxConnections } = setup
   return {
     addresses: { listen: listen ? ['/ip4/127.0.0.1/tcp/0'] : [] },
     transports: [tcp()],
@@ -28,6 +28,7 @@ function optionsOf(setup: Setup): Libp2pOptions {
       maxIncomingPendingConnections: 256,
       ...(maxConnections === undefined ? {} : { maxConnections })
     },
+    connectionMonitor: { enabled: pings },
     services: { identify: identify(), ping: ping(), ...(setup.dht === true ? privateDht(networkId) : {}) },
     // It waits a second by default, for mDNS to be faster: that would be most of what is measured.
     ...(setup.bootstrap === undefined ? {} : { peerDiscovery: [bootstrap({ list: [setup.bootstrap], timeout: 0 })] })

@@ -1,0 +1,310 @@
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import type { PeninNode } from '@penin/node'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { AdminServer, MAX_ADMIN_CONNECTIONS, MAX_BODY_BYTES, type AdminServerInit } from '../src/index.js'
+import { quietNode } from './support.js'
+
+interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Record<string, unknown>
+}
+
+interface Ask {
+  method?: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+const TOKEN = 'correct-horse-battery-staple'
+const auth = { authorization: `Bearer ${TOKEN}` }
+const STRANGER = '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X'
+
+let node: PeninNode
+let other: PeninNode
+let admin: AdminServer
+
+async function serve(init: Partial<AdminServerInit> = {}): Promise<AdminServer> {
+  const server = new AdminServer({ node, token: TOKEN, ...init })
+  await server.start()
+  return server
+}
+
+function portOf(server: AdminServer): number {
+  return Number(new URL(server.url ?? '').port)
+}
+
+/** Through node:http, which lets a test send the Host and Origin that a browser would. */
+async function ask(path: string, { method = 'GET', headers = {}, body }: Ask = {}, server = admin): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port: portOf(server), path, method, headers, agent: false })
+    request.on('error', reject)
+    request.on('response', (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('error', reject)
+      response.on('end', () => {
+        const parsed = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed })
+      })
+    })
+    request.end(body)
+  })
+}
+
+beforeAll(async () => {
+  node = await quietNode()
+  other = await quietNode()
+})
+
+afterAll(async () => {
+  await Promise.all([node.stop(), other.stop()])
+})
+
+beforeEach(async () => {
+  admin = await serve()
+})
+
+afterEach(async () => {
+  await admin.stop()
+})
+
+describe('the routes', () => {
+  it('says that the node is well, and why it is not ready', async () => {
+    expect(await ask('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } })
+    expect(await ask('/readyz')).toMatchObject({ status: 503, body: { reason: 'the node has no peer yet' } })
+  })
+
+  it('a bridge is ready before anybody has come; a stopped node is neither well nor ready', async () => {
+    const bridge = await quietNode({ profile: 'bridge' })
+    const server = await serve({ node: bridge })
+    expect(await ask('/readyz', {}, server)).toMatchObject({ status: 200 })
+    await bridge.stop()
+    expect(await ask('/healthz', {}, server)).toMatchObject({ status: 503 })
+    expect(await ask('/readyz', {}, server)).toMatchObject({ status: 503 })
+    expect(
+      await ask('/peers', { method: 'POST', headers: auth, body: '{"address":"127.0.0.1:1"}' }, server)
+    ).toMatchObject({
+      status: 503,
+      body: { error: { name: 'NotRunningError' } }
+    })
+    await server.stop()
+  })
+
+  it('adds a peer, lists it, explains it, counts it, and removes it', async () => {
+    const id = other.id.toString()
+    const body = JSON.stringify({ address: other.addresses[0]?.toString() })
+    expect(await ask('/peers', { method: 'POST', headers: auth, body })).toMatchObject({
+      status: 200,
+      body: { id, state: 'connected' }
+    })
+    expect(await ask('/readyz')).toMatchObject({ status: 200, body: { peers: 1 } })
+    expect(await ask('/peers')).toMatchObject({ body: { peers: [{ id, sources: ['manual'] }] } })
+    expect(await ask('/peers?connected=true&source=manual')).toMatchObject({ body: { peers: [{ id }] } })
+    expect((await ask('/peers?source=mdns')).body).toEqual({ peers: [] })
+    expect((await ask('/peers?connected=false')).body).toEqual({ peers: [] })
+    expect(await ask(`/peers/${id}`)).toMatchObject({ status: 200, body: { id } })
+    expect(await ask(`/explain/${id}`)).toMatchObject({ body: { id, state: 'connected' } })
+    expect(await ask('/stats')).toMatchObject({ body: { id: node.id.toString(), peers: { connected: 1 } } })
+    expect(await ask(`/peers/${id}`, { method: 'DELETE', headers: auth })).toMatchObject({
+      status: 200,
+      body: { removed: id }
+    })
+    expect(await ask('/peers?connected=true')).toMatchObject({ body: { peers: [] } })
+  })
+
+  it.for<[path: string, ask: Ask, status: number, name: string]>([
+    ['/nowhere', {}, 404, 'NoSuchRouteError'],
+    ['/peers/', {}, 404, 'NoSuchRouteError'],
+    [`/peers/${STRANGER}`, {}, 404, 'UnknownPeerError'],
+    ['/explain/nonsense', {}, 404, 'UnknownPeerError'],
+    ['/explain/%zz', {}, 400, 'BadRequestError'],
+    ['/peers?connected=maybe', {}, 400, 'BadRequestError'],
+    ['/peers?source=gossip', {}, 400, 'BadRequestError'],
+    ['/stats', { method: 'POST', headers: auth }, 405, 'MethodNotAllowedError'],
+    ['/peers', { method: 'OPTIONS', headers: auth }, 405, 'MethodNotAllowedError'],
+    [`/peers/${STRANGER}`, { method: 'DELETE', headers: auth }, 404, 'UnknownPeerError'],
+    ['/peers', { method: 'POST', headers: auth, body: 'nonsense' }, 400, 'BadRequestError'],
+    ['/peers', { method: 'POST', headers: auth, body: '[]' }, 400, 'BadRequestError'],
+    ['/peers', { method: 'POST', headers: auth, body: '{}' }, 400, 'BadRequestError'],
+    ['/peers', { method: 'POST', headers: auth, body: '{"address":1}' }, 400, 'BadRequestError'],
+    ['/peers', { method: 'POST', headers: auth, body: '{"address":"x"}' }, 400, 'InvalidPeerAddressError'],
+    [
+      '/peers',
+      { method: 'POST', headers: auth, body: '{"address":"127.0.0.1:1","expect":"x"}' },
+      400,
+      'BadRequestError'
+    ],
+    [
+      '/peers',
+      { method: 'POST', headers: auth, body: '{"address":"127.0.0.1:1","expectedPublicKey":"x"}' },
+      400,
+      'InvalidArgumentError'
+    ],
+    ['/peers', { method: 'POST', headers: auth, body: '{"address":"127.0.0.1:1"}' }, 502, 'DialFailedError']
+  ])('%s %j is answered with %i', async ([path, question, status, name]) => {
+    const answer = await ask(path, question)
+    expect(answer).toMatchObject({ status, body: { error: { name } } })
+    expect(answer.headers['content-type']).toContain('application/json')
+  })
+
+  it('a peer with another identity than expected is a conflict', async () => {
+    const address = other.addresses[0]?.toString().replace(/\/p2p\/.*/, `/p2p/${STRANGER}`)
+    const answer = await ask('/peers', { method: 'POST', headers: auth, body: JSON.stringify({ address }) })
+    expect(answer).toMatchObject({ status: 409, body: { error: { name: 'PeerIdentityMismatchError' } } })
+  })
+
+  it('says which methods there are', async () => {
+    expect((await ask('/peers', { method: 'PATCH', headers: auth })).headers['allow']).toBe('GET, POST')
+    expect(await ask('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, body: {} })
+  })
+})
+
+describe('who may ask', () => {
+  it('nothing is changed without the token, or with a wrong one', async () => {
+    for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: TOKEN }, { authorization: '' }]) {
+      const answer = await ask('/peers', { method: 'POST', headers, body: '{"address":"127.0.0.1:1"}' })
+      expect(answer).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } })
+      expect((await ask(`/peers/${STRANGER}`, { method: 'DELETE', headers })).status).toBe(401)
+    }
+  })
+
+  it('a wrong token is refused even where none is needed', async () => {
+    expect((await ask('/peers', { headers: { authorization: 'Bearer wrong' } })).status).toBe(401)
+  })
+
+  it.for([
+    'evil.example',
+    'evil.example:PORT',
+    '127.0.0.1.evil.example:PORT',
+    'localhost:1',
+    '127.0.0.1',
+    '192.0.2.1:PORT'
+  ])('DNS rebinding: a page under %s reads nothing', async (name) => {
+    const host = name.replace('PORT', String(portOf(admin)))
+    for (const path of ['/peers', '/stats', '/healthz']) {
+      expect((await ask(path, { headers: { host } })).status).toBe(403)
+      expect((await ask(path, { headers: { host, ...auth } })).status).toBe(403)
+    }
+  })
+
+  it('the names of this machine pass', async () => {
+    for (const name of ['localhost', '127.0.0.1', '127.1.2.3', '[::1]', 'LOCALHOST']) {
+      expect((await ask('/peers', { headers: { host: `${name}:${portOf(admin)}` } })).status).toBe(200)
+    }
+  })
+
+  it.for(['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1'])(
+    'a page of %s cannot send requests across sites',
+    async (origin) => {
+      expect((await ask('/peers', { headers: { origin } })).status).toBe(403)
+      expect((await ask('/peers', { method: 'POST', headers: { origin, ...auth }, body: '{}' })).status).toBe(403)
+    }
+  )
+
+  it('a page of the same origin passes, and a browser that says so is believed', async () => {
+    const host = `localhost:${portOf(admin)}`
+    expect((await ask('/peers', { headers: { host, origin: `http://${host}` } })).status).toBe(200)
+    expect((await ask('/peers', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
+  })
+
+  it('where others reach it, it does not start without a token worth the name', () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org']) {
+      for (const token of [undefined, '', 'short']) {
+        expect(() => new AdminServer({ node, host, ...(token == null ? {} : { token }) })).toThrow(
+          expect.objectContaining({ name: 'AdminTokenRequiredError' })
+        )
+      }
+    }
+  })
+
+  it('an unspecified address wants the token for everything but the probes', async () => {
+    // Listens on all interfaces of this machine for a moment; the requests stay on loopback.
+    const open = await serve({ host: '0.0.0.0' })
+    const host = 'penin.example:9090'
+    expect(open.url).toBe(`http://127.0.0.1:${portOf(open)}`)
+    expect((await ask('/healthz', { headers: { host } }, open)).status).toBe(200)
+    expect((await ask('/readyz', { headers: { host } }, open)).status).toBe(503)
+    for (const path of ['/peers', '/stats', `/explain/${STRANGER}`, '/nowhere']) {
+      expect((await ask(path, { headers: { host } }, open)).status).toBe(401)
+    }
+    expect((await ask('/peers', { headers: { host, ...auth } }, open)).status).toBe(200)
+    await open.stop()
+  })
+
+  it('a token of its own is long and random', () => {
+    const [a, b] = [new AdminServer({ node }), new AdminServer({ node })]
+    expect(a.token).toMatch(/^[0-9a-f]{64}$/)
+    expect(a.token).not.toBe(b.token)
+  })
+})
+
+describe('the limits', () => {
+  it('a body of more than 64 KiB is refused, announced or not', async () => {
+    const body = `{"address":"${'x'.repeat(MAX_BODY_BYTES)}"}`
+    expect(await ask('/peers', { method: 'POST', headers: auth, body })).toMatchObject({
+      status: 413,
+      body: { error: { name: 'BodyTooLargeError' } }
+    })
+    const chunked = { ...auth, 'transfer-encoding': 'chunked' }
+    expect((await ask('/peers', { method: 'POST', headers: chunked, body })).status).toBe(413)
+  })
+
+  it('what is no HTTP is answered in JSON, and the connection closed', async () => {
+    const socket = connect(portOf(admin), '127.0.0.1')
+    socket.write('nonsense\r\n\r\n')
+    let text = ''
+    socket.on('data', (data: Buffer) => (text += data.toString()))
+    await once(socket, 'close')
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*\{"error"/)
+  })
+
+  it('paths that are no paths are refused', async () => {
+    for (const path of ['//[', 'http://evil.example/peers', '*']) {
+      expect((await ask(path)).status).toBeGreaterThanOrEqual(400)
+    }
+  })
+
+  it('more than 64 connections are not accepted', async () => {
+    const sockets: Socket[] = []
+    let closed = 0
+    for (let i = 0; i < MAX_ADMIN_CONNECTIONS + 4; i++) {
+      const socket = connect(portOf(admin), '127.0.0.1')
+      socket.on('close', () => closed++)
+      socket.on('error', () => undefined)
+      sockets.push(socket)
+      await once(socket, 'connect')
+    }
+    await Promise.all(sockets.slice(MAX_ADMIN_CONNECTIONS).map(async (s) => s.closed || once(s, 'close')))
+    expect(closed).toBe(4)
+    sockets.forEach((socket) => socket.destroy())
+  })
+
+  it('stop() closes connections that are kept alive, and a request under way, at once; both may be repeated', async () => {
+    const idle = connect(portOf(admin), '127.0.0.1')
+    await once(idle, 'connect')
+    idle.write(`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1:${portOf(admin)}\r\n\r\n`)
+    await once(idle, 'data')
+    const half = connect(portOf(admin), '127.0.0.1')
+    await once(half, 'connect')
+    half.write(
+      `POST /peers HTTP/1.1\r\nhost: 127.0.0.1:${portOf(admin)}\r\nauthorization: Bearer ${TOKEN}\r\ncontent-length: 9\r\n\r\n{`
+    )
+    const closed = [idle, half].map(async (socket) => once(socket, 'close'))
+    await admin.stop()
+    await admin.stop()
+    await Promise.all(closed)
+    expect(admin.url).toBeUndefined()
+    await admin.start()
+    await admin.start()
+    expect((await ask('/healthz')).status).toBe(200)
+  })
+
+  it('a taken port is an AdminListenError', async () => {
+    const second = new AdminServer({ node, port: portOf(admin) })
+    await expect(second.start()).rejects.toMatchObject({ name: 'AdminListenError', code: 'EADDRINUSE' })
+    expect(second.isRunning).toBe(false)
+  })
+})
