@@ -52,9 +52,9 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
   create: async (config) => {
     node = await createNode({ ...config, env: {}, clock: movableClock })
     for (const name of EVENTS) {
-      node.addEventListener(name, ((event: CustomEvent<unknown>) => {
+      node.addEventListener(name, (event: CustomEvent<unknown>) => {
         send({ type: 'event', name, detail: plain(event.detail), at: Date.now() })
-      }) as never)
+      })
     }
     return { id: node.id.toString(), addresses: node.addresses.map(String), warnings: [...node.warnings] }
   },
@@ -80,7 +80,7 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
         address: c.remoteAddr.toString()
       })),
   setCapabilities: async (capabilities) => {
-    running().setCapabilities(capabilities as never)
+    running().setCapabilities(capabilities)
     return undefined
   },
   memory: async () => {

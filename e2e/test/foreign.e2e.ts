@@ -17,8 +17,8 @@ async function plainNode(services: Libp2pOptions['services'] = {}): Promise<Libp
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux() as never], // its types are older than libp2p's
-    services: { identify: identify(), ping: ping(), ...services } as never
-  }) as never
+    services: { identify: identify(), ping: ping(), ...services }
+  })
 }
 
 interface PingService {

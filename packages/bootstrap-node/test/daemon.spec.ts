@@ -47,7 +47,7 @@ function daemon(init: Partial<DaemonInit> = {}): {
   const code = runDaemon({
     program: 'test',
     log,
-    process: process as unknown as DaemonInit['process'],
+    process: process,
     clock,
     exit: (exit) => exits.push(exit),
     start: async () => ({ stop }),

@@ -60,7 +60,7 @@ describe('singleConnection', () => {
   })
 
   it('closes several connections of one dialler but the oldest', async () => {
-    const [a, b] = await Promise.all([node(), node()])
+    const [a, b] = await Promise.all([node({ patience: 60_000 }), node({ patience: 60_000 })])
     const first = await a.dial(addressOf(b))
     await a.dial(addressOf(b), { force: true })
     await a.dial(addressOf(b), { force: true })
@@ -106,14 +106,16 @@ describe('singleConnection', () => {
   })
 
   it('leaves a single connection alone, and connections to different peers', async () => {
-    const [a, b, c] = await Promise.all([node(), node(), node({ privateKey: await makeKey() })])
-    await Promise.all([a.dial(addressOf(b)), a.dial(addressOf(c))])
-    await b.dial(addressOf(c))
-    const counts = (): number[] => [a, b, c].map((n) => n.getConnections().length)
-    await until(() => counts().join() === '2,2,2')
-    await until(() => counts().join() !== '2,2,2', { timeoutMs: 150 }).catch(() => undefined)
-    expect(counts()).toEqual([2, 2, 2])
-    expect([a, b, c].map((n) => n.services.single.closed)).toEqual([0, 0, 0])
+    const clock = new FakeClock({ now: Date.now() })
+    const services = { single: singleConnection({ clock }) }
+    const nodes = await Promise.all(Array.from({ length: 3 }, async () => plainNode({ services })))
+    const [a, b, c] = nodes as [Single, Single, Single]
+    await Promise.all([a.dial(addressOf(b)), a.dial(addressOf(c)), b.dial(addressOf(c))])
+    await until(() => nodes.every((node) => node.getConnections().length === 2))
+    expect(clock.pending()).toBe(0)
+    await clock.tickAsync(60_000)
+    expect(nodes.map((node) => node.getConnections().length)).toEqual([2, 2, 2])
+    expect(nodes.map((node) => node.services.single.closed)).toEqual([0, 0, 0])
   })
 
   it('does not close an inbound connection before its patience is over, nor ever without a ping', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
-import { Admission, DeadConnectionError, TrafficMeter, type Refusal } from '@penin/connection-manager'
+import type { DeadConnectionError } from '@penin/connection-manager'
+import { Admission, TrafficMeter, type Refusal } from '@penin/connection-manager'
 import {
   assertSupportedRuntime,
   printable,

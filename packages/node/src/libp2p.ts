@@ -129,7 +129,7 @@ function alwaysServices({
       clock,
       rng
     })
-  } as NonNullable<Libp2pOptions['services']>
+  }
 }
 
 function foreignPolicy(config: NodeConfig): (protocols: string[]) => boolean {

@@ -225,7 +225,9 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     })
     keeper.addEventListener('starving', () => {
       const limit = deadline(this.#parts.clock, 10_000, this.#stopping.signal)
-      void this.#dht.walk({ signal: limit.signal }).finally(limit.clear)
+      void this.#dht.walk({ signal: limit.signal }).finally(() => {
+        limit.clear()
+      })
     })
     hello.addEventListener('greeted', ({ detail: { connection, changed } }) => {
       this.#onGreeted(connection, changed)

@@ -18,6 +18,11 @@ it('connects everybody to everybody in a mesh', async () => {
   expect(net.nodes.map((node) => node.peers.list({ connected: true }).length)).toEqual([3, 3, 3, 3])
 })
 
+it('lets nodes find each other by mDNS on loopback alone, if asked to', async () => {
+  await using net = await createTestnet(2, { mdns: true, node: { bootstrap: [] } })
+  expect(net.nodes.flatMap((node) => node.peers.list({ connected: true })[0]?.sources)).toContain('mdns')
+})
+
 it('does not read the environment of the process', async () => {
   vi.stubEnv('PENIN_NETWORK_ID', 'not this one')
   vi.stubEnv('PENIN_BOOTSTRAP', '/ip4/127.0.0.1/tcp/1')

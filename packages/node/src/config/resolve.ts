@@ -50,7 +50,7 @@ type Tree = Record<string, unknown>
 function check(input: unknown, source: ConfigSource, names?: Map<string, string>): Tree {
   const result = configSchema.safeParse(input)
   if (result.success) {
-    return result.data as Tree
+    return result.data
   }
   const issue = deepest(result.error.issues[0] as z.core.$ZodIssue)
   const key = issue.path.join('.')

@@ -8,8 +8,8 @@ export interface ContenderNode {
   readonly ready: ReadyPeers
   /** Undefined, and nothing done, if there is a connection already: that would not be a dial. */
   dial(address: string): Promise<DialTimes | undefined>
-  /** Closes the connection to a peer. */
-  hangUp(address: string): Promise<void>
+  /** Closes the connection to a peer and forgets it: kad-dht has libp2p redial one that is remembered. */
+  leave(address: string): Promise<void>
   stop(): Promise<void>
 }
 

@@ -7,7 +7,7 @@ import type { DialTimes, Memory, Method, Methods, Request, Response } from './pr
 /** After a dial, until identify, hello and the DHT's ping are over at both ends, and after a hang-up likewise. */
 const REST_MS = 100
 
-/** Dials that find a connection: a DHT that has just started connects once more by itself, to look for itself. */
+/** Dials that find a connection: a DHT that has just started may connect by itself, to look for itself. */
 const MAX_WASTED = 5
 
 /** Dials of a crowd under way at once; the handshakes of more would only queue on the listener's one thread. */
@@ -39,7 +39,7 @@ const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Method
       if (time !== undefined) times.push(time)
       else if (++wasted > MAX_WASTED) throw new NotMeasurableError('the peers keep connecting by themselves')
       await rest(REST_MS)
-      await own().hangUp(address)
+      await own().leave(address)
       await rest(REST_MS)
     }
     return times.slice(warmUps)

@@ -63,8 +63,8 @@ class Ours implements ContenderNode {
     return { open, ready: performance.now() - from }
   }
 
-  async hangUp(address: string): Promise<void> {
-    await this.#node.libp2p.hangUp(multiaddr(address))
+  async leave(address: string): Promise<void> {
+    await this.#node.peers.remove(idOf(address))
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@ import { bootstrap } from '@libp2p/bootstrap'
 import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -69,8 +70,10 @@ class Theirs implements ContenderNode {
     return { open, ready: performance.now() - from }
   }
 
-  async hangUp(address: string): Promise<void> {
-    await this.#node.hangUp(multiaddr(address))
+  async leave(address: string): Promise<void> {
+    const id = peerIdFromString(idOf(address))
+    await this.#node.hangUp(id)
+    await this.#node.peerStore.delete(id)
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,195 @@
+import type { NodeStats, PeerInfo } from '@penin/node'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { peersText } from '../src/ask.js'
+import { bashCompletion } from '../src/completion.js'
+import { discoveredBy, enoughPeers, isConnected, isFormed, isSettled, type NodeView } from '../src/demo/formation.js'
+import { scrubbed } from '../src/demo/run.js'
+import { renderDemo } from '../src/demo/watch.js'
+import { cut, formatBytes, formatDuration, shortId } from '../src/format.js'
+import { renderLive, type LiveState } from '../src/live-view.js'
+import { createProgram } from '../src/main.js'
+import { renderTable } from '../src/table.js'
+
+const stats = {
+  id: '12D3KooWSelf',
+  networkId: 'penin',
+  uptime: 61_000,
+  addresses: ['/ip4/127.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/2', '/ip4/127.0.0.1/tcp/3'],
+  peers: { connected: 2, target: 16, known: 4 },
+  connections: { inbound: 1, outbound: 1 },
+  traffic: { bytesIn: 1, bytesOut: 2 }
+} as unknown as NodeStats
+
+function peer(index: number): PeerInfo {
+  return {
+    id: { toString: () => `12D3KooWPeer${String(index).padStart(8, '0')}` },
+    sources: ['mdns', 'inbound'],
+    direction: 'inbound',
+    connectedSince: 0,
+    bytesIn: 5,
+    bytesOut: 6,
+    profile: 'standard'
+  } as unknown as PeerInfo
+}
+
+function live(peers: number, events: number): LiveState {
+  return {
+    stats,
+    peers: Array.from({ length: peers }, (_, index) => peer(index)),
+    events: Array.from({ length: events }, (_, index) => `event ${index}`),
+    now: 60_000
+  }
+}
+
+describe('the screen of a running node', () => {
+  it('fits every terminal, whatever there is to show', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 200 }),
+        fc.nat({ max: 20 }),
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 2, max: 80 }),
+        (peers, events, columns, rows) => {
+          const lines = renderLive(live(peers, events), { columns, rows }).split('\n')
+          expect(lines.length).toBeLessThan(rows)
+          for (const line of lines.filter((text) => !text.startsWith('… and'))) {
+            expect([...line].length).toBeLessThanOrEqual(columns)
+          }
+        }
+      )
+    )
+  })
+
+  it('shows peers and events, and says how many peers there was no room for', () => {
+    const small = renderLive(live(100, 3), { columns: 100, rows: 24 })
+    expect(small).toMatch(/…00000000 {2}inbound {4}mdns,inbound/)
+    const shown = small.split('\n').filter((line) => line.startsWith('…0')).length
+    expect(small).toContain(`… and ${100 - shown} more`)
+    expect(small).toContain('event 2')
+    expect(renderLive(live(3, 3), { columns: 100, rows: 24 })).not.toContain('more')
+  })
+
+  it('says what to do when there is nobody', () => {
+    expect(renderLive(live(0, 0), { columns: 200, rows: 24 })).toContain('--bootstrap')
+  })
+})
+
+describe('tables and numbers', () => {
+  it('aligns columns and cuts lines', () => {
+    expect(
+      renderTable(
+        [{ title: 'A' }, { title: 'B', align: 'right' }],
+        [
+          ['xx', '1'],
+          ['y', '22']
+        ]
+      )
+    ).toEqual(['A    B', 'xx   1', 'y   22'])
+    expect(renderTable([{ title: 'ABCDEF' }], [], 4)).toEqual(['ABC…'])
+    expect(cut('abc', 3)).toBe('abc')
+  })
+
+  it('writes sizes and times for people', () => {
+    expect([0, 999, 1000, 12_345, 5e6, 2e12].map(formatBytes)).toEqual([
+      '0 B',
+      '999 B',
+      '1.0 kB',
+      '12 kB',
+      '5.0 MB',
+      '2.0 TB'
+    ])
+    expect([-5, 59_999, 60_000, 3_600_000, 90_000_000].map(formatDuration)).toEqual([
+      '0 s',
+      '59 s',
+      '1 min',
+      '1 h 0 min',
+      '1 d 1 h'
+    ])
+    expect(shortId('12D3KooWPeer00000001')).toBe('…00000001')
+  })
+
+  it("a peer's profile and address cannot write to the terminal", () => {
+    const hostile = {
+      ...peer(1),
+      id: '12D3KooWPeer',
+      profile: '\u001b[2J',
+      remoteAddress: '/dns4/\u001b]0;x\u0007/tcp/1',
+      addresses: []
+    }
+    const text = peersText([hostile], false, { now: 0, fullIds: true })
+    // eslint-disable-next-line no-control-regex -- control characters are what must not be there
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+  })
+
+  it('the help of each command has examples and exit codes', () => {
+    const program = createProgram(
+      () => undefined,
+      () => undefined
+    )
+    for (const command of program.commands.filter((candidate) => candidate.name() !== 'completion')) {
+      let text = ''
+      command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp()
+      expect(text, command.name()).toMatch(/Examples:[\s\S]*Exit codes:/)
+    }
+  })
+
+  it('completes every command', () => {
+    const script = bashCompletion(
+      createProgram(
+        () => undefined,
+        () => undefined
+      )
+    )
+    for (const name of ['start', 'peers', 'stats', 'explain', 'add', 'remove', 'demo'])
+      expect(script).toContain(`${name}) words="`)
+    expect(script).toContain('--network-id')
+  })
+})
+
+function view(id: string, peers: string[], state: NodeView['state'] = 'running'): NodeView {
+  return { name: id, id, addresses: [], peers: new Map(peers.map((peerId) => [peerId, 'mdns'])), state }
+}
+
+describe('whether a network has formed', () => {
+  it('two halves are none, however many peers each node has', () => {
+    const halves = [view('a', ['b']), view('b', ['a']), view('c', ['d']), view('d', ['c'])]
+    expect(isConnected(halves)).toBe(false)
+    expect(isFormed(halves, 1)).toBe(false)
+    expect(isFormed([...halves.slice(0, 3), view('d', ['c', 'a'])], 1)).toBe(true)
+  })
+
+  it('wants enough peers of every node, and all of them running', () => {
+    const pair = [view('a', ['b']), view('b', ['a'])]
+    expect(isFormed(pair, 1)).toBe(true)
+    expect(isFormed(pair, 2)).toBe(false)
+    expect(isFormed([view('a', ['b']), view('b', ['a'], 'starting')], 1)).toBe(false)
+    expect([1, 8, 20].map(enoughPeers)).toEqual([1, 8, 8])
+  })
+
+  it('is settled once both ends know of each connection', () => {
+    expect(isSettled([view('a', ['b']), view('b', [])])).toBe(false)
+    expect(isSettled([view('a', ['b']), view('b', ['a'])])).toBe(true)
+  })
+
+  it('counts peers by the source that found them', () => {
+    const peers = new Map([
+      ['a', 'mdns'],
+      ['b', 'mdns'],
+      ['c', 'dht']
+    ])
+    expect(discoveredBy({ peers })).toEqual({ mdns: 2, dht: 1 })
+  })
+
+  it('draws its nodes within the terminal', () => {
+    const nodes = Array.from({ length: 50 }, (_, index) => view(`n${index}`, ['x']))
+    const lines = renderDemo(nodes, ['starting'], { columns: 40, rows: 20 }).split('\n')
+    expect(lines.length).toBeLessThan(20)
+    expect(lines.at(-1)).toBe('starting')
+    expect(lines.at(-2)).toMatch(/^… and \d+ more$/)
+  })
+
+  it('settings of the person who runs the demo do not reach its nodes', () => {
+    expect(scrubbed({ PENIN_BOOTSTRAP: 'x', P2P_MAX_CONNECTIONS: '1', PATH: '/bin' })).toEqual({ PATH: '/bin' })
+  })
+})
