@@ -96,20 +96,20 @@ function throughCable(
   index: number
 ): string[] {
   const middle = `cable${index}`
-  plan.cables.push({ namespace: middle, ends: ['a', 'b'], cable: port.cable ?? {} })
+  plan.cables.push({ namespace: middle, ends: ['near', 'far'], cable: port.cable ?? {} })
   const plainFrames = (space: string, name: string): string =>
     `ip netns exec ${space} ethtool -K ${name} tx off rx off tso off gso off gro off >/dev/null`
   return [
     ...namespace(middle),
     `ip netns exec ${middle} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1`,
-    `ip link add ${nic} netns ${owner} type veth peer name a netns ${middle}`,
-    `ip link add b netns ${middle} type veth peer name ${far} netns ${port.switch}`,
+    `ip link add ${nic} netns ${owner} type veth peer name near netns ${middle}`,
+    `ip link add far netns ${middle} type veth peer name ${far} netns ${port.switch}`,
     plainFrames(owner, nic),
-    plainFrames(middle, 'a'),
-    plainFrames(middle, 'b'),
+    plainFrames(middle, 'near'),
+    plainFrames(middle, 'far'),
     plainFrames(port.switch, far),
-    `ip -n ${middle} link set a up`,
-    `ip -n ${middle} link set b up`
+    `ip -n ${middle} link set near up`,
+    `ip -n ${middle} link set far up`
   ]
 }
 

@@ -3,7 +3,7 @@ import { FakeClock, lifecycleCompliance, nextEvent, until } from '@penin/testing
 import { TypedEventEmitter } from 'main-event'
 import { describe, expect, it } from 'vitest'
 import { PING_PROTOCOL, singleConnection, type SingleConnection } from '../src/index.js'
-import { addressOf, makeKey, makePeerId, named, plainNode, type PlainNodeOptions } from './support.js'
+import { addressOf, makePeerId, named, plainNode, type PlainNodeOptions } from './support.js'
 import type { Libp2p } from 'libp2p'
 import { multiaddr } from '@multiformats/multiaddr'
 

@@ -1,3 +1,5 @@
+import { KEEP_ALIVE, type Libp2p } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import type { DialTimes, Setup } from './protocol.js'
 
 /** A node of either side, seen alike. */
@@ -8,7 +10,7 @@ export interface ContenderNode {
   readonly ready: ReadyPeers
   /** Undefined, and nothing done, if there is a connection already: that would not be a dial. */
   dial(address: string): Promise<DialTimes | undefined>
-  /** Closes the connection to a peer and forgets it: kad-dht has libp2p redial one that is remembered. */
+  /** Closes the connection to a peer, for it to stay closed. */
   leave(address: string): Promise<void>
   stop(): Promise<void>
 }
@@ -55,4 +57,18 @@ export class ReadyPeers {
 /** The id at the end of an address. */
 export function idOf(address: string): string {
   return address.slice(address.lastIndexOf('/') + 1)
+}
+
+/**
+ * Closes the connection to a peer.
+ *
+ * kad-dht tags the peers closest to itself for libp2p to redial them as soon as they are gone. A dial to measure would
+ * find that connection, so the tag goes first.
+ */
+export async function leavePeer(node: Pick<Libp2p, 'peerStore' | 'hangUp'>, address: string): Promise<void> {
+  const id = peerIdFromString(idOf(address))
+  const { tags } = await node.peerStore.get(id)
+  const kept = [...tags.keys()].filter((tag) => tag.startsWith(KEEP_ALIVE))
+  await node.peerStore.merge(id, { tags: Object.fromEntries(kept.map((tag) => [tag, undefined])) })
+  await node.hangUp(id)
 }

@@ -1,6 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { createNode, type NodeOptions, type PeninNode } from '@penin/node'
-import { idOf, ReadyPeers, type ContenderNode } from './contender.js'
+import { idOf, leavePeer, ReadyPeers, type ContenderNode } from './contender.js'
 import type { DialTimes, Setup } from './protocol.js'
 
 /** A node with the defaults of this project, but for what would let a packet leave 127.0.0.1. */
@@ -64,7 +64,7 @@ class Ours implements ContenderNode {
   }
 
   async leave(address: string): Promise<void> {
-    await this.#node.peers.remove(idOf(address))
+    await leavePeer(this.#node.libp2p, address)
   }
 
   async stop(): Promise<void> {

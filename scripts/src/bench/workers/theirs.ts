@@ -2,13 +2,12 @@ import { bootstrap } from '@libp2p/bootstrap'
 import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
-import { idOf, ReadyPeers, type ContenderNode } from './contender.js'
+import { idOf, leavePeer, ReadyPeers, type ContenderNode } from './contender.js'
 import type { DialTimes, Setup } from './protocol.js'
 
 /** Plain libp2p with the transports of ours; what its defaults would refuse in a bench, they don't. */
@@ -71,9 +70,7 @@ class Theirs implements ContenderNode {
   }
 
   async leave(address: string): Promise<void> {
-    const id = peerIdFromString(idOf(address))
-    await this.#node.hangUp(id)
-    await this.#node.peerStore.delete(id)
+    await leavePeer(this.#node, address)
   }
 
   async stop(): Promise<void> {
