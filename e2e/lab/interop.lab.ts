@@ -1,23 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { until } from '@penin/e2e'
-import { lanOf, type Lab } from '@penin/e2e/lab'
+import { lanOf } from '@penin/e2e/lab'
 import { expect, scenario } from './scenario.js'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 
-/** Runs a program on a host and collects its lines. */
-function lines(lab: Lab, host: string, command: string[]): string[] {
-  const program = lab.spawn(command, host)
-  const collected: string[] = []
-  for (const stream of [program.stdout, program.stderr]) {
-    stream?.on('data', (chunk: Buffer) => collected.push(...chunk.toString().split('\n').filter(Boolean)))
-  }
-  return collected
-}
-
 scenario('an mDNS browser of another make sees our service, with our addresses', lanOf(2), async (lab) => {
   const node = await lab.startOn('h1')
-  const seen = lines(lab, 'h2', ['/usr/bin/python3', fixture('browse.py'), '_p2p._udp.local.'])
+  const { lines: seen } = lab.run(['/usr/bin/python3', fixture('browse.py'), '_p2p._udp.local.'], 'h2')
   await until(() => seen.some((line) => line.includes(`dnsaddr=/ip4/10.77.0.1/tcp/`) && line.includes(node.id)), {
     ms: 20_000,
     what: () => `the browser saw only: ${seen.join(' | ')}`
@@ -26,7 +16,7 @@ scenario('an mDNS browser of another make sees our service, with our addresses',
 
 scenario('a plain libp2p node with @libp2p/mdns and ours find each other', lanOf(2), async (lab) => {
   const node = await lab.startOn('h1', { foreignPeers: 'allow' })
-  const plain = lines(lab, 'h2', [process.execPath, fixture('plain-mdns.mjs')])
+  const { lines: plain } = lab.run([process.execPath, fixture('plain-mdns.mjs')], 'h2')
   const id = await until(() => /^id (\S+)/m.exec(plain.join('\n'))?.[1], {
     ms: 20_000,
     what: 'the plain node did not start'

@@ -6,21 +6,22 @@ import { expect, scenario } from './scenario.js'
 
 /** A UDP program on a host. */
 class Udp {
-  readonly lines: string[] = []
-
-  private constructor(private readonly program: ChildProcess) {
-    program.stdout?.on('data', (chunk: Buffer) => this.lines.push(...chunk.toString().split('\n').filter(Boolean)))
-  }
+  private constructor(
+    private readonly program: ChildProcess,
+    readonly lines: string[]
+  ) {}
 
   static async open(lab: Lab, host: string, port: number): Promise<Udp> {
     const script = fileURLToPath(new URL('fixtures/udp.py', import.meta.url))
-    const udp = new Udp(lab.spawn(['python3', script, String(port)], host))
-    await until(() => udp.lines.includes('ready'), { ms: 10_000, what: 'no UDP program' })
-    return udp
+    const { program, lines } = lab.run(['python3', script, String(port)], host)
+    await until(() => lines.includes('ready'), { ms: 10_000, what: 'no UDP program' })
+    return new Udp(program, lines)
   }
 
-  send(ip: string, port: number, text: string): void {
+  /** Resolves when it is on the wire. */
+  async send(ip: string, port: number, text: string): Promise<void> {
     this.program.stdin?.write(`${ip} ${port} ${text}\n`)
+    await until(() => this.lines.includes(`sent ${text}`), { ms: 10_000, what: `"${text}" was not sent`, interval: 10 })
   }
 
   async received(text: string): Promise<{ ip: string; port: number }> {
@@ -60,22 +61,22 @@ for (const { nat, samePort, open } of kinds) {
   scenario(`a ${nat} NAT maps and filters as one`, natted(nat), async (lab) => {
     const inside = await Udp.open(lab, 'inside', 45_000)
     const [s1, s2] = [await Udp.open(lab, 's1', 7_000), await Udp.open(lab, 's2', 7_000)]
-    inside.send('45.45.45.5', 7_000, 'to-s1')
+    await inside.send('45.45.45.5', 7_000, 'to-s1')
     const seen1 = await s1.received('to-s1')
     expect(seen1.ip).toBe('45.45.45.11')
-    s2.send('45.45.45.11', seen1.port, 'uninvited')
-    s1.send('45.45.45.11', seen1.port, 'invited')
+    await s2.send('45.45.45.11', seen1.port, 'uninvited')
+    await s1.send('45.45.45.11', seen1.port, 'invited')
     await inside.received('invited')
     expect(inside.lines.some((line) => line.endsWith('uninvited'))).toBe(open)
 
-    inside.send('45.45.45.6', 7_000, 'to-s2')
+    await inside.send('45.45.45.6', 7_000, 'to-s2')
     const seen2 = await s2.received('to-s2')
     expect(seen1.port === seen2.port).toBe(samePort)
 
     await lab.faults.rebootNat('r')
     if (!open) {
-      s1.send('45.45.45.11', seen1.port, 'forgotten')
-      inside.send('45.45.45.5', 7_000, 'again') // arrives after the other would have
+      await s1.send('45.45.45.11', seen1.port, 'forgotten')
+      await inside.send('45.45.45.5', 7_000, 'again') // arrives after the other would have
       await s1.received('again')
       expect(inside.lines.some((line) => line.endsWith('forgotten'))).toBe(false)
     }

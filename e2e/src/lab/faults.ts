@@ -15,6 +15,7 @@ const TABLE = 'lab_cuts'
 
 /** Things that go wrong in networks and machines, as calls. */
 export class Faults {
+  readonly #pulled = new Set<string>()
   #cuts: Array<{ switch: string; from: string[]; to: string[] }> = []
 
   constructor(
@@ -25,11 +26,25 @@ export class Faults {
   /** Pulls a host's plug. */
   async cut(host: string, nic = 'eth0'): Promise<void> {
     await this.#setPlug(host, nic, 'down')
+    this.#pulled.add(`${host}/${nic}`)
+    await this.#untilState([`${host} ${nic}`], 'DOWN')
   }
 
   /** Puts it back. */
   async plugBack(host: string, nic = 'eth0'): Promise<void> {
+    this.#pulled.delete(`${host}/${nic}`)
     await this.#setPlug(host, nic, 'up')
+    await this.settle()
+  }
+
+  /** Waits until every port is up: the kernel looks at carriers once a second only, and drops what is sent before. */
+  async settle(): Promise<void> {
+    const inserted = [...this.plan.plugs].filter(([owner]) => !this.#pulled.has(owner))
+    const ports = inserted.flatMap(([owner, plug]) => {
+      const [host = '', nic = ''] = owner.split('/')
+      return [`${host} ${nic}`, `${plug.switch} ${plug.port}`]
+    })
+    await this.#untilState(ports, 'UP')
   }
 
   /** Nothing passes between the two groups of hosts any more, on any switch. */
@@ -115,6 +130,13 @@ export class Faults {
   async jumpClock(node: NodeProcess, milliseconds: number): Promise<void> {
     await node.request('jumpClock', milliseconds)
     this.lab.timeline.add(node.name, `clock jumped by ${milliseconds} ms`)
+  }
+
+  /** Waits, at most 5 s each, until ports (`host nic`) are in a state. */
+  async #untilState(ports: string[], state: 'UP' | 'DOWN'): Promise<void> {
+    const reached = `ip -n "$1" -o link show dev "$2" | grep -Eq "state [A-Z]*${state} "`
+    const wait = `wait_for() { n=0; until ${reached}; do n=$((n + 1)); [ $n -lt 100 ] || return 0; sleep 0.05; done; }`
+    await this.lab.sandbox.sh([wait, ...ports.map((port) => `wait_for ${port}`)].join('\n'))
   }
 
   async #setPlug(host: string, nic: string, state: 'up' | 'down'): Promise<void> {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ConfigInput } from '@penin/node'
 import { Cluster } from '../cluster.js'
@@ -60,6 +61,7 @@ export class Lab extends Cluster {
     try {
       await sandbox.sh(plan.script)
       const lab = new Lab(network, sandbox, plan, await mkdtemp(join(tmpdir(), 'penin-lab-')), options)
+      await lab.faults.settle()
       for (const cable of plan.cables) {
         await lab.#startCable(cable)
       }
@@ -111,6 +113,7 @@ export class Lab extends Cluster {
     for (const cable of this.plan.cables.slice(before)) {
       await this.#startCable(cable)
     }
+    await this.faults.settle()
     this.timeline.add(host, `${nic} plugged into ${port.switch}`)
   }
 
@@ -119,6 +122,18 @@ export class Lab extends Cluster {
     const program = this.sandbox.spawn(command, host)
     this.#programs.push(program)
     return program
+  }
+
+  /** The same, with its lines of output as they come, those of stderr among them. */
+  run(command: readonly string[], host: string): { program: ChildProcess; lines: string[] } {
+    const program = this.spawn(command, host)
+    const lines: string[] = []
+    for (const input of [program.stdout, program.stderr]) {
+      if (input != null) {
+        createInterface({ input }).on('line', (line) => lines.push(line))
+      }
+    }
+    return { program, lines }
   }
 
   /** Notes that the scenario has failed, so that its evidence is kept. */

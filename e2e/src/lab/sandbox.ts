@@ -130,6 +130,7 @@ export class Sandbox implements AsyncDisposable {
           resolve()
         })
       })
+      this.anchor.ref()
       this.anchor.stdin?.end()
       this.anchor.kill('SIGKILL')
       await gone

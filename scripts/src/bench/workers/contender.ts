@@ -17,7 +17,7 @@ export interface ContenderNode {
 
 /** What each side's module exports. */
 export interface Contender {
-  createContender(setup: Setup): Promise<ContenderNode>
+  createContender: (setup: Setup) => Promise<ContenderNode>
 }
 
 /** The ids of the peers that are ready, and waiting for them. */

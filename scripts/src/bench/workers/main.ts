@@ -5,7 +5,7 @@ import { idOf, type Contender, type ContenderNode } from './contender.js'
 import type { DialTimes, Memory, Method, Methods, Request, Response } from './protocol.js'
 
 /** After a dial, until identify, hello and the DHT's ping are over at both ends, and after a hang-up likewise. */
-const REST_MS = 100
+const REST_MS = 75
 
 /** Dials that find a connection: a DHT that has just started may connect by itself, to look for itself. */
 const MAX_WASTED = 5
