@@ -37,6 +37,11 @@ function running(): PeninNode {
   return node
 }
 
+/** libp2p doesn't show what it was given. */
+function datastore(): Datastore {
+  return (running().libp2p as unknown as { components: { datastore: Datastore } }).components.datastore
+}
+
 function plain(detail: unknown): unknown {
   if (typeof detail === 'object' && detail != null && 'state' in detail && 'id' in detail) {
     return peerInfoToJson(detail as PeerInfo)
@@ -90,7 +95,7 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     return { heapUsed, rss }
   },
   write: async (count) => {
-    const { datastore: store } = (running().libp2p as unknown as { components: { datastore: Datastore } }).components
+    const store = datastore()
     for (let i = 0; i < count; i++) {
       await store.put(new Key(`/penin/test/${i}`), randomBytes(1024))
     }
@@ -98,6 +103,13 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
       await store.delete(new Key(`/penin/test/${i}`))
     }
     return undefined
+  },
+  keys: async (prefix) => {
+    const keys: string[] = []
+    for await (const key of datastore().queryKeys({ prefix })) {
+      keys.push(key.toString())
+    }
+    return keys
   },
   jumpClock: async (by) => {
     clockOffset += by

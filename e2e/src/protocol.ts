@@ -18,6 +18,8 @@ export interface Methods {
   write: { params: number; result: undefined }
   /** Moves the node's wall clock by so many milliseconds, as an administrator or a bad time server would. */
   jumpClock: { params: number; result: undefined }
+  /** Keys of the node's database that begin with a prefix. */
+  keys: { params: string; result: string[] }
   /** Peer ids that libp2p's peer store holds. */
   stored: { params: undefined; result: string[] }
 }

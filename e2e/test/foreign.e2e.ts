@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
@@ -7,6 +9,9 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { dhtProtocols } from '@penin/node'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { sha256 } from 'multiformats/hashes/sha2'
 import { expect, it } from 'vitest'
 import { Cluster, until } from '@penin/e2e'
 
@@ -78,4 +83,48 @@ it('by default a foreign peer is let go, with the reason, unless it serves this 
     await Promise.all([stranger.stop(), server.stop()])
   }
   expect(cluster.unhandled).toEqual([])
+})
+
+it('strangers can make the DHT store nothing: neither providers nor values', async () => {
+  await using cluster = new Cluster()
+  const ours = await cluster.start('ours', { discovery: { mdns: false, dht: true } })
+  const server = await plainNode({
+    dht: kadDHT({ protocol: dhtProtocols('penin').lan, clientMode: false, peerInfoMapper: passthroughMapper }) as never
+  })
+  try {
+    await ours.request('add', { address: server.getMultiaddrs()[0]?.toString() ?? '' })
+    const stats = async (): Promise<number> => (await ours.request('stats', undefined)).dht['lan']?.peers ?? 0
+    await until(async () => (await stats()) === 1, { ms: 10_000, what: 'no routing table' })
+    const before = await ours.request('keys', '/')
+    for (let i = 0; i < 20; i++) {
+      const cid = CID.createV1(raw.code, await sha256.digest(new Uint8Array([i])))
+      await server.contentRouting.provide(cid, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+    }
+    const { publicKey } = await generateKeyPair('Ed25519')
+    const key = Buffer.concat([Buffer.from('/pk/'), publicKey.toMultihash().bytes])
+    const value = publicKeyToProtobuf(publicKey)
+    await server.contentRouting.put(key, value, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+    const after = await ours.request('keys', '/')
+    expect(after.filter((name) => !before.includes(name) && !name.startsWith('/peers/'))).toEqual([])
+  } finally {
+    await server.stop()
+  }
+  expect(cluster.unhandled).toEqual([])
+})
+
+it('a peer that is let go stays gone: nobody redials behind the dialler’s back', async () => {
+  await using cluster = new Cluster()
+  const discovery = { mdns: false, dht: true }
+  const connections = { target: 0 }
+  const a = await cluster.start('a', { discovery, connections })
+  const b = await cluster.start('b', { discovery, connections })
+  await a.request('add', { address: b.address })
+  await until(async () => (await a.request('stats', undefined)).dht['lan']?.peers === 1, {
+    ms: 10_000,
+    what: 'no routing table'
+  })
+  await pause(6_000) // so long kad-dht takes to choose whom it would keep alive
+  await a.request('remove', b.id)
+  await pause(3_000) // so long libp2p takes to redial those
+  expect(await a.request('connections', undefined)).toEqual([])
 })

@@ -11,7 +11,7 @@ it('20 nodes started at once against one bootstrap node are all connected, and n
     await node.event('peer:connected', ({ detail }) => detail['id'] === bootstrap.id)
   }
   const { connections } = await bootstrap.request('stats', undefined)
-  expect(connections.refused).toEqual({ 'rate-limit': 0, 'too-many-connections': 0, 'wrong-key-type': 0 })
+  expect(Object.values(connections.refused).every((count) => count === 0)).toBe(true)
   expect(cluster.nodes.flatMap((node) => node.events.filter((event) => event.name === 'connection:refused'))).toEqual(
     []
   )

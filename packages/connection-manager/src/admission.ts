@@ -1,12 +1,9 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
-import type { Clock } from '@penin/interface'
-import { systemClock } from '@penin/interface'
-import { RateLimiter, type RateLimit } from './rate-limiter.js'
-import { sourceGroup } from './source-group.js'
+import { RateLimiter, sourceGroup, systemClock, type Clock, type RateLimit } from '@penin/interface'
 import type { TrafficMeter } from './traffic.js'
 
 /** Why a connection was not let in or not dialled. */
-export type RefusalReason = 'rate-limit' | 'too-many-connections' | 'wrong-key-type'
+export type RefusalReason = 'rate-limit' | 'too-many-handshakes' | 'too-many-connections' | 'wrong-key-type'
 
 /** One refusal, as it is counted, evented and explained. */
 export interface Refusal {
@@ -19,7 +16,10 @@ export interface Refusal {
 }
 
 export interface AdmissionInit {
-  /** Connections in both directions, at most. Peers that `isExempt` says so are let in beyond it. */
+  /**
+   * Connections in both directions, at most. Peers that `isExempt` names are dialled beyond it; inbound ones are not let in
+   * beyond it, since nobody knows who they are before the handshake.
+   */
   maxConnections: number
   /**
    * New inbound connections of one source group (IPv4 address or IPv6 /64; loopback is exempt).
@@ -45,6 +45,12 @@ export const DEFAULT_INBOUND_RATE: RateLimit = { burst: 32, perSecond: 4 }
 export const BOOTSTRAP_INBOUND_RATE: RateLimit = { burst: 256, perSecond: 32 }
 
 /**
+ * Inbound handshakes under way, at most; a quarter of them from one source group. libp2p's own limit is 10, which turns a
+ * classroom away, and says nothing.
+ */
+const MAX_HANDSHAKES = 256
+
+/**
  * The connection gater: who may connect, and whom may we dial. Pass {@link Admission.gater} to `createLibp2p()`.
  *
  * Checks run from cheap to dear: rate and count before any byte is read or key computed, the key type once it is known.
@@ -52,6 +58,7 @@ export const BOOTSTRAP_INBOUND_RATE: RateLimit = { burst: 256, perSecond: 32 }
 export class Admission {
   readonly refused: Record<RefusalReason, number> = {
     'rate-limit': 0,
+    'too-many-handshakes': 0,
     'too-many-connections': 0,
     'wrong-key-type': 0
   }
@@ -59,6 +66,8 @@ export class Admission {
   readonly gater: ConnectionGater
   readonly #init: AdmissionInit
   readonly #limiter: RateLimiter
+  /** Inbound connections that have not finished their handshake, and where they come from. */
+  readonly #handshakes = new Map<MultiaddrConnection, string>()
 
   constructor(init: AdmissionInit) {
     this.#init = init
@@ -71,6 +80,7 @@ export class Admission {
       denyInboundEncryptedConnection: (peer, raw) => this.#denyKey('inbound', peer, raw),
       denyOutboundEncryptedConnection: (peer, raw) => this.#denyKey('outbound', peer, raw),
       denyInboundUpgradedConnection: (peer, raw) => {
+        this.#handshakes.delete(raw)
         if (this.#isFull(peer)) {
           const address = raw.remoteAddr.toString()
           return this.#refuse({ reason: 'too-many-connections', direction: 'inbound', peer, address })
@@ -78,7 +88,10 @@ export class Admission {
         traffic?.track(raw)
         return false
       },
-      denyOutboundUpgradedConnection: (_peer, raw) => {
+      denyOutboundUpgradedConnection: (peer, raw) => {
+        if (this.#isFull(peer)) {
+          return this.#refuse({ reason: 'too-many-connections', direction: 'outbound', peer })
+        }
         traffic?.track(raw)
         return false
       }
@@ -94,6 +107,13 @@ export class Admission {
     if (this.#init.connections() >= this.#init.maxConnections) {
       return this.#refuse({ reason: 'too-many-connections', direction: 'inbound', address })
     }
+    const fromGroup = [...this.#handshakes.values()].filter((other) => other === group).length
+    const groupLimit = group === 'loopback' ? MAX_HANDSHAKES : MAX_HANDSHAKES / 4
+    if (this.#handshakes.size >= MAX_HANDSHAKES || fromGroup >= groupLimit) {
+      return this.#refuse({ reason: 'too-many-handshakes', direction: 'inbound', address })
+    }
+    this.#handshakes.set(raw, group)
+    raw.addEventListener('close', () => this.#handshakes.delete(raw), { once: true })
     return false
   }
 

@@ -2,11 +2,9 @@ import type { AbortOptions, Connection, PeerId, PeerStore } from '@libp2p/interf
 import type { ConnectionManager } from '@libp2p/interface-internal'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { deadline, type Clock } from '@penin/interface'
+import { MAX_ADDRESSES } from './known-peers.js'
 import { dialAttempts, isIdentityMismatch } from './dial-errors.js'
 import { DialFailedError, DialSelfError, NoAddressesError, PeerIdentityMismatchError } from './errors.js'
-
-/** More addresses than this of one peer are not tried: they are ranked by libp2p and cut here, never an error. */
-const MAX_ADDRESSES = 16
 
 export interface DiallerComponents {
   peerId: PeerId

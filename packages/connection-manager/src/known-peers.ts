@@ -1,4 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { PeerSource, Rng } from '@penin/interface'
 import { backoff, CANDIDATE_BACKOFF, PERSISTENT_BACKOFF } from './backoff.js'
 
@@ -9,6 +10,8 @@ export type Persistence = 'bootstrap' | 'persistent'
 export interface KnownPeer {
   readonly id: PeerId
   readonly sources: Set<PeerSource>
+  /** Addresses that sources have named in this run, as strings; see {@link KnownPeers.noteAddresses}. */
+  readonly addresses: Set<string>
   persistence?: Persistence
   firstSeen: number
   lastSeen: number
@@ -28,6 +31,12 @@ export interface KnownPeer {
  * would be redialled at once, for ever. In milliseconds.
  */
 const USEFUL_AFTER = 60_000
+
+/** Addresses of one peer, at most: both protocols, a few interfaces, a few networks it has been seen in. */
+export const MAX_ADDRESSES = 16
+
+/** An entry that nobody has named for so long may be displaced; Bitcoin Core's horizon (addrman.h, ADDRMAN_HORIZON). */
+const STALE_AFTER = 30 * 24 * 3_600_000
 
 /** How a dial to a known peer ended. */
 export interface DialOutcome {
@@ -50,8 +59,9 @@ const FORGET_AFTER_FAILURES = 3
 /**
  * The bounded table of peers that can be dialled: pure bookkeeping without I/O, clocks or timers.
  *
- * When it is full, a newcomer takes the place of the entry that has failed most often and was seen longest ago;
- * persistent peers are never displaced, and neither is anybody the caller protects (the connected ones).
+ * When it is full, a newcomer takes the place of the entry that has failed most often and was seen longest ago. An entry
+ * that has not failed and was named within a month keeps its place, or a flood of invented peers would push out the real
+ * ones; persistent peers are never displaced, and neither is anybody the caller protects (the connected ones).
  */
 export class KnownPeers {
   readonly #peers = new Map<string, KnownPeer>()
@@ -93,7 +103,7 @@ export class KnownPeers {
     }
     let displaced: KnownPeer | undefined
     if (this.#peers.size >= this.maxSize) {
-      displaced = this.#worst(isProtected)
+      displaced = this.#worst(isProtected, now)
       if (displaced == null) {
         return undefined
       }
@@ -102,6 +112,7 @@ export class KnownPeers {
     const peer: KnownPeer = {
       id,
       sources: new Set([source]),
+      addresses: new Set(),
       firstSeen: now,
       lastSeen: now,
       failures: 0,
@@ -109,6 +120,24 @@ export class KnownPeers {
     }
     this.#peers.set(id.toString(), peer)
     return { peer, added: true, ...(displaced == null ? {} : { displaced }) }
+  }
+
+  /**
+   * Notes the addresses that a source names and returns those worth storing: {@link MAX_ADDRESSES} a peer in a run, so that
+   * nobody can fill the store with made-up addresses of one peer.
+   */
+  noteAddresses(peer: KnownPeer, addresses: readonly Multiaddr[]): Multiaddr[] {
+    return addresses.filter((address) => {
+      const text = address.toString()
+      if (peer.addresses.has(text)) {
+        return true // libp2p notes that it was confirmed
+      }
+      if (peer.addresses.size >= MAX_ADDRESSES) {
+        return false
+      }
+      peer.addresses.add(text)
+      return true
+    })
   }
 
   remove(id: PeerId): boolean {
@@ -153,10 +182,11 @@ export class KnownPeers {
     peer.nextAttemptAt = at + backoff(policy, peer.failures, this.rng)
   }
 
-  #worst(isProtected: (peer: KnownPeer) => boolean): KnownPeer | undefined {
+  #worst(isProtected: (peer: KnownPeer) => boolean, now: number): KnownPeer | undefined {
     let worst: KnownPeer | undefined
     for (const peer of this.#peers.values()) {
-      if (peer.persistence != null || isProtected(peer)) {
+      const isBlameless = peer.failures === 0 && now - peer.lastSeen < STALE_AFTER
+      if (isBlameless || peer.persistence != null || isProtected(peer)) {
         continue
       }
       if (

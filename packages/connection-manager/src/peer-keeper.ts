@@ -65,7 +65,10 @@ export interface PeerKeeperEvents {
   starving: CustomEvent<{ peers: number; target: number }>
 }
 
-/** Loads what the peer store remembers from an earlier run at most this many of. */
+/** Unwanted peers that are not known otherwise, the latest ones. */
+const MAX_HELD_STRANGERS = 1024
+
+/** Where libp2p notes the time of the last successful dial. */
 const DIAL_SUCCESS_KEY = 'last-dial-success'
 
 /**
@@ -80,6 +83,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #unnamed: UnnamedPeers
   readonly #accepted = new Set<string>()
   readonly #connectedAt = new Map<string, number>()
+  readonly #heldStrangers = new Map<string, NonNullable<KnownPeer['held']>>()
   #stopping?: AbortController
   #timer?: Timer
   #soon?: Timer
@@ -180,8 +184,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     if (result == null) {
       return
     }
-    if (multiaddrs.length > 0) {
-      void this.#components.peerStore.merge(id, { multiaddrs }).then(
+    const fresh = this.known.noteAddresses(result.peer, multiaddrs)
+    if (fresh.length > 0) {
+      void this.#components.peerStore.merge(id, { multiaddrs: fresh }).then(
         () => {
           this.#lookSoon()
         },
@@ -236,10 +241,18 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** Does not dial the peer, known or not, for `ms` milliseconds by itself; a manual dial lifts it. */
   hold(id: PeerId, ms: number, reason: string): void {
-    const { clock } = this.#init
-    const known = this.known.get(id) ?? this.known.add(id, 'inbound', clock.now(), (p) => this.#isConnected(p.id))?.peer
+    const held = { until: this.#init.clock.monotonic() + ms, reason }
+    const known = this.known.get(id)
     if (known != null) {
-      known.held = { until: clock.monotonic() + ms, reason }
+      known.held = held
+      return
+    }
+    // A stranger must not get a place among the known peers by being unwanted; it is remembered only in case it gets one.
+    const key = id.toString()
+    this.#heldStrangers.delete(key)
+    this.#heldStrangers.set(key, held)
+    if (this.#heldStrangers.size > MAX_HELD_STRANGERS) {
+      this.#heldStrangers.delete(this.#heldStrangers.keys().next().value as string)
     }
   }
 
@@ -320,10 +333,12 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     for (const { peer, reason } of plan) {
       void this.#attempt({ id: peer.id }, reason)
     }
-    for (const unnamed of this.#unnamed.due(at, this.#accepted.size === 0)) {
-      if (!this.#dialler.inFlight.has(unnamed.addresses[0]?.toString() ?? '')) {
-        void this.#attemptUnnamed(unnamed.key)
-      }
+    const free = Math.max(0, parallelDials - this.#dialler.inFlight.size)
+    const unnamed = this.#unnamed
+      .due(at, this.#accepted.size === 0)
+      .filter(({ addresses }) => !this.#dialler.inFlight.has(addresses[0]?.toString() ?? ''))
+    for (const { key } of unnamed.slice(0, free)) {
+      void this.#attemptUnnamed(key)
     }
     if (plan.length === 0 && this.#accepted.size < target && at - this.#starvedAt >= 10_000) {
       this.#starvedAt = at
@@ -397,6 +412,11 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const result = this.known.add(id, source, this.#init.clock.now(), (peer) => this.#isConnected(peer.id))
     if (result?.displaced != null) {
       void this.#forgetStored(result.displaced.id)
+    }
+    const held = this.#heldStrangers.get(id.toString())
+    if (result != null && held != null) {
+      this.#heldStrangers.delete(id.toString())
+      result.peer.held = held
     }
     return result
   }

@@ -6,7 +6,10 @@ import { Admission, TrafficMeter, type AdmissionInit, type Refusal } from '../sr
 import { addressOf, named, plainNode } from './support.js'
 
 const from = (address: string): MultiaddrConnection =>
-  ({ remoteAddr: multiaddr(`${address}/tcp/1000`), timeline: {} }) as MultiaddrConnection
+  Object.assign(new EventTarget(), {
+    remoteAddr: multiaddr(`${address}/tcp/1000`),
+    timeline: {}
+  }) as unknown as MultiaddrConnection
 
 let clock: FakeClock
 let open: number
@@ -29,9 +32,9 @@ function make(init: Partial<AdmissionInit> = {}): Admission {
 
 /** How many of `n` connections that come in at once are let in. */
 async function knock(admission: Admission, address: string, n: number): Promise<number> {
-  const answers = await Promise.all(
-    Array.from({ length: n }, async () => admission.gater.denyInboundConnection?.(from(address)))
-  )
+  const raws = Array.from({ length: n }, () => from(address))
+  const answers = await Promise.all(raws.map(async (raw) => admission.gater.denyInboundConnection?.(raw)))
+  raws.forEach((raw) => raw.dispatchEvent(new Event('close')))
   return answers.filter((denied) => denied === false).length
 }
 
@@ -41,7 +44,12 @@ describe('Admission', () => {
     expect(await knock(admission, '/ip4/192.0.2.1', 100)).toBe(32)
     clock.tick(1_000)
     expect(await knock(admission, '/ip4/192.0.2.1', 100)).toBe(4)
-    expect(admission.refused).toEqual({ 'rate-limit': 164, 'too-many-connections': 0, 'wrong-key-type': 0 })
+    expect(admission.refused).toEqual({
+      'rate-limit': 164,
+      'too-many-handshakes': 0,
+      'too-many-connections': 0,
+      'wrong-key-type': 0
+    })
     expect(refusals).toHaveLength(164)
     expect(refusals[0]).toEqual({ reason: 'rate-limit', direction: 'inbound', address: '/ip4/192.0.2.1/tcp/1000' })
   })
@@ -60,6 +68,24 @@ describe('Admission', () => {
     for (const address of ['/ip4/127.0.0.1', '/ip6/::1', '/ip6/::ffff:127.0.0.1']) {
       expect(await knock(admission, address, 200)).toBe(200)
     }
+  })
+
+  it('a source that only ever begins handshakes gets a quarter of them, and all sources together no more than there are', async () => {
+    const admission = make({ inboundRate: { burst: 1_000, perSecond: 1 } })
+    const begin = async (address: string): Promise<boolean> =>
+      (await admission.gater.denyInboundConnection?.(from(address))) === false
+    const begun = async (address: string, n: number): Promise<number> => {
+      let count = 0
+      for (let i = 0; i < n; i++) {
+        count += (await begin(address)) ? 1 : 0
+      }
+      return count
+    }
+    expect(await begun('/ip4/192.0.2.1', 100)).toBe(64)
+    expect(await begun('/ip4/192.0.2.2', 1)).toBe(1)
+    expect(await begun('/ip4/127.0.0.1', 300)).toBe(256 - 65)
+    expect(await begun('/ip4/192.0.2.3', 1)).toBe(0)
+    expect(admission.refused['too-many-handshakes']).toBe(36 + 300 - (256 - 65) + 1)
   })
 
   it('lets nobody in when it is full, from loopback either', async () => {

@@ -1,3 +1,4 @@
+import { multiaddr } from '@multiformats/multiaddr'
 import { PEER_SOURCES } from '@penin/interface'
 import { seededRng } from '@penin/testing'
 import fc from 'fast-check'
@@ -49,7 +50,7 @@ describe('KnownPeers', () => {
             expect(result == null).toBe(
               known == null &&
                 before.length === size &&
-                before.every((p) => p.persistence != null || safe.includes(p.id.toString()))
+                before.every((p) => p.persistence != null || safe.includes(p.id.toString()) || p.failures === 0)
             )
             expect(displaced?.persistence).toBeUndefined()
             expect(safe).not.toContain(displaced?.id.toString())
@@ -74,7 +75,7 @@ describe('KnownPeers', () => {
     expect(peer).toMatchObject({ firstSeen: 100, lastSeen: 100 })
   })
 
-  it('makes room at the cost of the peer that fails most, and of those the one not seen for longest', () => {
+  it('makes room at the cost of the peer that fails most, and of no other but one not named for a month', () => {
     const [a, b] = [add('a', 10), add('b', 20)]
     add('c', 5)
     add('d', 30)
@@ -83,7 +84,23 @@ describe('KnownPeers', () => {
     a.lastSeen = 10
     expect(table.add(named('e'), 'mdns', 40)?.displaced?.id.toString()).toBe('a')
     expect(table.add(named('f'), 'mdns', 40)?.displaced?.id.toString()).toBe('b')
-    expect(table.add(named('g'), 'mdns', 40)?.displaced?.id.toString()).toBe('c')
+    expect(table.add(named('g'), 'mdns', 40)).toBeUndefined()
+    expect(table.add(named('g'), 'mdns', 30 * 24 * 3_600_000 + 6)?.displaced?.id.toString()).toBe('c')
+  })
+
+  it('is not emptied of its peers by a flood of invented ones', () => {
+    ;['a', 'b', 'c', 'd'].forEach((name) => add(name))
+    for (let i = 0; i < 1_000; i++) {
+      expect(table.add(named(`invented-${i}`), 'dht', 1)).toBeUndefined()
+    }
+    expect([...table.values()].map((peer) => peer.id.toString())).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('takes 16 addresses of a peer in a run, and known ones again', () => {
+    const peer = add('a')
+    const addresses = Array.from({ length: 40 }, (_, i) => multiaddr(`/ip4/10.0.0.${i + 1}/tcp/1`))
+    expect(table.noteAddresses(peer, addresses)).toHaveLength(16)
+    expect(table.noteAddresses(peer, addresses.slice(10, 20))).toHaveLength(6)
   })
 
   it('forgets a peer after three failures and never a success', () => {

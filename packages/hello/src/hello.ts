@@ -279,8 +279,10 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     try {
       stream = await connection.newStream(HELLO_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
       const frames = helloFrames(stream)
+      const asked = this.#init.clock.monotonic()
       await frames.write(encodeHello(this.own), limit.signal)
       const theirs = await frames.read(limit.signal)
+      connection.rtt ??= Math.round(this.#init.clock.monotonic() - asked) // a first guess; the heartbeat measures it better
       this.#meet(connection, decodeHello(theirs))
       await stream.close({ signal: limit.signal })
     } catch (error) {

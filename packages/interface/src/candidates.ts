@@ -32,6 +32,21 @@ export interface Candidate {
   id: PeerId
   multiaddrs: Multiaddr[]
   source: PeerSource
+  /**
+   * Where the news came from, as {@link sourceGroup} of the *observed* address of whoever told us; absent if nobody but
+   * this node itself did (a configuration, a LAN announcement). A peer can't choose it by what it says of itself.
+   */
+  sourceGroup?: string
+  /** The peer's own signed record with these addresses. Whoever hands it over has verified the signature. */
+  record?: SignedRecord
+}
+
+/** A libp2p signed peer record: what a peer says of its addresses, provably and for anybody to pass on. */
+export interface SignedRecord {
+  /** The envelope with the signature, as protobuf. */
+  envelope: Uint8Array
+  /** A record replaces those of the same peer with a lower number. */
+  seq: bigint
 }
 
 /** Where a discovery source puts what it has found. It never blocks, never throws, and never dials by itself. */

@@ -65,6 +65,9 @@ export async function createNode(options: NodeOptions = {}): Promise<PeninNode> 
 type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'signal'> &
   Required<Pick<NodeOptions, 'clock' | 'rng'>> & { overrides: NonNullable<Libp2pParts['overrides']> }
 
+/** Events of the database that are kept until there is a node to tell; a damaged disk can make thousands. */
+const MAX_EARLY_EVENTS = 100
+
 /** The steps of a start, and undoing them when one fails. */
 class Startup {
   #node?: PeninNode
@@ -161,8 +164,10 @@ class Startup {
   readonly #onStoreEvent = (event: StoreEvent): void => {
     const text = describeStoreEvent(event)
     if (this.#node == null) {
-      this.#early.push(event)
-      this.warnings.push(text)
+      if (this.#early.length < MAX_EARLY_EVENTS) {
+        this.#early.push(event)
+        this.warnings.push(text)
+      }
       return
     }
     this.#node.onStoreEvent(event)

@@ -1,13 +1,29 @@
-import type { KadDHT } from '@libp2p/kad-dht'
+import { peerDiscoverySymbol } from '@libp2p/interface'
+import type { KadDHT, KadDHTInit } from '@libp2p/kad-dht'
 import { kadDHT, passthroughMapper, removePrivateAddressesMapper, removePublicAddressesMapper } from '@libp2p/kad-dht'
-import type { AbortOptions, PeerDiscoveryEvents, PeerInfo, TypedEventTarget } from '@libp2p/interface'
+import type {
+  AbortOptions,
+  PeerData,
+  PeerDiscoveryEvents,
+  PeerId,
+  PeerInfo,
+  PeerStore,
+  TypedEventTarget
+} from '@libp2p/interface'
 import { systemRng, type CandidateSink, type Rng } from '@penin/interface'
+import { MemoryDatastore } from 'datastore-core'
 import type { NodeConfig } from './config/defaults.js'
+import { DhtStorageRefusedError } from './errors.js'
 
 type DhtFactory = ReturnType<typeof kadDHT>
+type DhtComponents = Parameters<DhtFactory>[0]
 
 /** kad-dht's type leaves out that it is a discovery source. */
-type Table = KadDHT & TypedEventTarget<PeerDiscoveryEvents>
+type Table = KadDHT &
+  TypedEventTarget<PeerDiscoveryEvents> & {
+    protocol: string
+    routingTable: { size: number; remove(id: PeerId): Promise<void> }
+  }
 
 /** The protocol names of a network's tables. Peers of another network speak another protocol. */
 export function dhtProtocols(networkId: string): { lan: string; public: string } {
@@ -27,8 +43,8 @@ export function dhtServices(config: NodeConfig): Record<string, DhtFactory> {
     return {}
   }
   const names = dhtProtocols(config.networkId)
-  const common = { initialQuerySelfInterval: 500, querySelfInterval: 60_000 }
-  const lan = kadDHT({
+  const common = { initialQuerySelfInterval: 500, querySelfInterval: 60_000, maxInboundStreams: 16 }
+  const lan = contained({
     ...common,
     protocol: names.lan,
     logPrefix: 'penin:dht:lan',
@@ -37,7 +53,7 @@ export function dhtServices(config: NodeConfig): Record<string, DhtFactory> {
     clientMode: false,
     peerInfoMapper: profile === 'lan' ? passthroughMapper : removePublicAddressesMapper
   })
-  const wide = kadDHT({
+  const wide = contained({
     ...common,
     protocol: names.public,
     logPrefix: 'penin:dht:public',
@@ -46,6 +62,46 @@ export function dhtServices(config: NodeConfig): Record<string, DhtFactory> {
     peerInfoMapper: removePrivateAddressesMapper
   })
   return { ...(profile === 'public' ? {} : { dhtLan: lan }), ...(profile === 'lan' ? {} : { dhtPublic: wide }) }
+}
+
+/**
+ * kad-dht with three of its habits taken away.
+ *
+ * It stores provider and value records for anybody who asks, which lets strangers fill the disk; here nothing is stored,
+ * since this network uses it to find peers and for nothing else. And libp2p, seeing a discovery service, puts every peer it
+ * names into the peer store without any bound; here what it finds goes to the candidates, which have one. And it tags the
+ * peers closest to it so that libp2p redials them for ever, behind the back of the one dialler; here it tags nobody.
+ */
+function contained(init: KadDHTInit): DhtFactory {
+  return (components) => {
+    const own = Object.create(components, {
+      datastore: { value: new RefusingDatastore() },
+      peerStore: { value: withoutTags(components.peerStore) }
+    }) as DhtComponents
+    const table = kadDHT(init)(own)
+    Object.defineProperty(table, peerDiscoverySymbol, { value: undefined })
+    return table
+  }
+}
+
+/** A view of the peer store through which no tags are set. */
+function withoutTags(peerStore: PeerStore): PeerStore {
+  return new Proxy(peerStore, {
+    get: (target, name) => {
+      if (name === 'merge' || name === 'patch' || name === 'save') {
+        return async (id: PeerId, { tags: _, ...data }: PeerData, options?: AbortOptions) =>
+          target[name](id, data, options)
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    }
+  })
+}
+
+class RefusingDatastore extends MemoryDatastore {
+  override put(): never {
+    throw new DhtStorageRefusedError()
+  }
 }
 
 /** Feeds what the tables find to the candidates, and looks for more when asked to. */
@@ -92,6 +148,21 @@ export class DhtDiscovery {
     } finally {
       this.#walking = false
     }
+  }
+
+  /** Mode and size of each table. */
+  stats(): Record<string, { mode: string; peers: number }> {
+    return Object.fromEntries(
+      this.#tables.map((table) => [
+        table.protocol.includes('/lan/') ? 'lan' : 'public',
+        { mode: table.getMode(), peers: table.routingTable.size }
+      ])
+    )
+  }
+
+  /** Takes a peer out of the tables, or they would dial it again at once. It may come back when it is heard of. */
+  async forget(id: PeerId): Promise<void> {
+    await Promise.allSettled(this.#tables.map(async (table) => table.routingTable.remove(id)))
   }
 
   readonly #onPeer = ({ detail }: CustomEvent<PeerInfo>): void => {

@@ -34,6 +34,15 @@ export class ListenError extends PeninError {
   }
 }
 
+/** Somebody wanted the DHT to store a value or a provider; here it only finds peers. */
+export class DhtStorageRefusedError extends PeninError {
+  static override readonly name = 'DhtStorageRefusedError'
+
+  constructor() {
+    super('this DHT finds peers and stores nothing')
+  }
+}
+
 /** No such peer is known to the node. */
 export class UnknownPeerError extends PeninError {
   static override readonly name = 'UnknownPeerError'

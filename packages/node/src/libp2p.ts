@@ -31,9 +31,6 @@ import { AGENT_VERSION } from './version.js'
  */
 const ADDRESS_LIFETIME = 30 * 24 * 3_600_000
 
-/** Handshakes under way at most; libp2p's 10 turn a classroom that starts at once away. */
-const MAX_PENDING_INBOUND = 256
-
 /** The services that a node always has; those of switched-off discovery sources are absent. */
 export interface NodeServices extends Record<string, unknown> {
   keeper: PeerKeeper
@@ -86,7 +83,7 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     connectionManager: {
       maxConnections: Number.MAX_SAFE_INTEGER,
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
-      maxIncomingPendingConnections: MAX_PENDING_INBOUND,
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
       maxParallelDials: config.connections.parallelDials * 2,
       dialTimeout: config.connections.dialTimeout,
       reconnectRetries: 0

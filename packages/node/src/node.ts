@@ -1,5 +1,4 @@
 import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
-import type { KadDHT } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities } from '@penin/hello'
@@ -66,8 +65,9 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.libp2p = libp2p
     this.config = config
     this.#startedAt = clock.monotonic()
-    this.peers = new Peers({ libp2p, traffic, clock, isRunning: () => this.isRunning })
-    this.#dht = new DhtDiscovery(libp2p.services, libp2p.services.keeper, rng)
+    const dht = new DhtDiscovery(libp2p.services, libp2p.services.keeper, rng)
+    this.#dht = dht
+    this.peers = new Peers({ libp2p, traffic, clock, dht, isRunning: () => this.isRunning })
     this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
     this.#listen()
   }
@@ -114,6 +114,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   setBootstrap(bootstrap: string[]): void {
     const { peers, problems } = readConfiguredPeers({ ...this.config, bootstrap })
     this.config.bootstrap = bootstrap
+    this.#outages.clear()
     this.libp2p.services.keeper.configure(peers)
     problems.forEach((problem) => {
       this.warn(problem)
@@ -152,7 +153,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         bytesIn: flows.reduce((sum, flow) => sum + (flow?.bytesIn ?? 0), this.#counters.closedBytesIn),
         bytesOut: flows.reduce((sum, flow) => sum + (flow?.bytesOut ?? 0), this.#counters.closedBytesOut)
       },
-      dht: this.#dhtStats(),
+      dht: this.#dht.stats(),
       ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
       store: store.stats(),
       memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
@@ -296,6 +297,9 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   readonly #onSelfUpdate = (): void => {
+    if (!this.isRunning) {
+      return
+    }
     const addresses = this.addresses
     const announced = addresses.map(String).sort().join(' ')
     if (announced !== this.#announced) {
@@ -310,21 +314,4 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     void this.libp2p.services.heartbeat.probe()
     this.safeDispatchEvent('wake-up', { detail: { reason } })
   }
-
-  #dhtStats(): NodeStats['dht'] {
-    const services = this.libp2p.services as Record<string, unknown>
-    const tables = { lan: services['dhtLan'], public: services['dhtPublic'] } as Record<
-      string,
-      (KadDHT & RoutingTableOwner) | undefined
-    >
-    return Object.fromEntries(
-      Object.entries(tables).flatMap(([name, table]) =>
-        table == null ? [] : [[name, { mode: table.getMode(), peers: table.routingTable.size }]]
-      )
-    )
-  }
-}
-
-interface RoutingTableOwner {
-  routingTable: { size: number }
 }

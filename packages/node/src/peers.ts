@@ -2,6 +2,7 @@ import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { AbortOptions, Connection, Libp2p, Peer, PeerId, PeerUpdate } from '@libp2p/interface'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import {
+  MAX_ADDRESSES,
   parsePeerAddress,
   PeerIdentityMismatchError,
   type KnownPeer,
@@ -10,6 +11,7 @@ import {
 } from '@penin/connection-manager'
 import { raceSignal } from 'race-signal'
 import { InvalidArgumentError, NotRunningError, type Clock, type PeerSource } from '@penin/interface'
+import type { DhtDiscovery } from './dht.js'
 import { UnknownPeerError } from './errors.js'
 import { explainPeer, type Explanation } from './explain.js'
 import type { NodeServices } from './libp2p.js'
@@ -30,6 +32,7 @@ export interface PeersParts {
   libp2p: Libp2p<NodeServices>
   traffic: TrafficMeter
   clock: Clock
+  dht: Pick<DhtDiscovery, 'forget'>
   isRunning: () => boolean
 }
 
@@ -99,6 +102,7 @@ export class Peers {
     const peer = toPeerId(id)
     await this.#keeper.forget(peer)
     this.#addresses.delete(peer.toString())
+    await this.#parts.dht.forget(peer)
     await this.#parts.libp2p.hangUp(peer)
     await this.#keeper.forget(peer) // libp2p writes down what it learns while a connection closes
     this.#addresses.delete(peer.toString())
@@ -179,7 +183,9 @@ export class Peers {
     }
     this.#addresses.set(
       key,
-      peer.addresses.map(({ multiaddr, isCertified }) => ({ multiaddr, certified: isCertified }))
+      peer.addresses
+        .slice(0, MAX_ADDRESSES)
+        .map(({ multiaddr, isCertified }) => ({ multiaddr, certified: isCertified }))
     )
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@penin/interface'
+import type { Clock } from './clock.js'
 
 /** A token bucket's shape. */
 export interface RateLimit {

@@ -50,7 +50,7 @@ function mappedIp4(ip: string): string | undefined {
 }
 
 /** The eight 16-bit groups of an IPv6 address, as hexadecimal without leading zeros. */
-function expandIp6(ip: string): string[] {
+export function expandIp6(ip: string): string[] {
   const [head = '', tail] = ip.split('::')
   const front = head === '' ? [] : head.split(':')
   const back = tail == null || tail === '' ? [] : tail.split(':')

@@ -1,0 +1,131 @@
+import type { AddressScope, DirectScope } from './address-facts.js'
+import type { PeerSource } from '@penin/interface'
+
+/** One address of a peer in the book. */
+export interface BookAddress {
+  /** A multiaddr as text, without the peer's id at its end. */
+  readonly text: string
+  readonly scope: AddressScope
+  /** The scope of the host that is dialled; differs from `scope` for relayed addresses only. */
+  readonly reach: DirectScope
+  readonly group: string
+  /** From a signed peer record whose signature the caller has checked. */
+  readonly certified: boolean
+}
+
+/** What the program said of a peer. */
+export interface PeerMarks {
+  /** It is to be connected always; its entry is never displaced. */
+  persistent?: boolean
+  /** It is never named to others. */
+  private?: boolean
+  /** It bypasses limits; its entry is never displaced. */
+  unconditional?: boolean
+}
+
+/** Where an entry stands; `pinned` is outside of the buckets, for marked peers whose place was taken. */
+export type BookTable = 'new' | 'tried' | 'pinned'
+
+/** A peer in the book, as it is at the moment of asking. Times are wall-clock milliseconds. */
+export interface BookEntry {
+  id: string
+  addresses: readonly BookAddress[]
+  /** Who named it first. */
+  source: PeerSource
+  sources: PeerSource[]
+  /** The observed group of who named it first. */
+  sourceGroup: string
+  /** The address group it is placed under. */
+  group: string
+  table: BookTable
+  firstSeen: number
+  lastSeen: number
+  lastSuccess?: number
+  lastAttempt?: number
+  /** Since the last success. */
+  attempts: number
+  /** Since the last success. */
+  failures: number
+  /** The sequence number of its newest signed peer record. */
+  seq?: bigint
+  /** The address that answered last. */
+  proven?: string
+  marks: PeerMarks
+  /** Until when it is banned; `Infinity` for ever. */
+  bannedUntil?: number
+}
+
+/** An address with what only the book's indexes need. */
+export interface StoredAddress extends BookAddress {
+  readonly host?: string
+  readonly endpoint: string
+  readonly bit: number
+}
+
+/** The living entry; only the book's own modules see it. */
+export interface Entry {
+  readonly id: string
+  addresses: readonly StoredAddress[]
+  /** All bits of its addresses, for filters. */
+  mask: number
+  source: PeerSource
+  sources: PeerSource[]
+  sourceGroup: string
+  group: string
+  table: BookTable
+  /** Places in its table: 1 to 4 among the new, 1 among the tried, none when pinned. */
+  places: number[]
+  /** For each place among the new the source group that leads there. */
+  newGroups: string[]
+  /** Its public hosts are counted; not so for marked peers, which are exempt. */
+  counted: boolean
+  firstSeen: number
+  lastSeen: number
+  /** 0: never. */
+  lastSuccess: number
+  /** 0: never. */
+  lastAttempt: number
+  attempts: number
+  failures: number
+  seq: bigint | undefined
+  record: Uint8Array | undefined
+  recordScopes: number
+  proven: string | undefined
+}
+
+/** A stored ban. */
+export interface BookBan {
+  id: string
+  /** `Infinity`: for ever. */
+  until: number
+}
+
+/** An entry as it is stored. */
+export interface StoredEntry {
+  id: string
+  addresses: Array<{ text: string; certified: boolean }>
+  /** The first source first. */
+  sources: PeerSource[]
+  sourceGroup: string
+  group: string
+  tried: boolean
+  newGroups: string[]
+  firstSeen: number
+  lastSeen: number
+  lastSuccess: number
+  lastAttempt: number
+  attempts: number
+  failures: number
+  seq?: bigint
+  record?: Uint8Array
+  recordScopes: number
+  proven?: string
+}
+
+/** All that a book remembers, apart from its secret key. */
+export interface BookSnapshot {
+  entries: StoredEntry[]
+  bans: BookBan[]
+  marks: Array<{ id: string; marks: PeerMarks }>
+  anchors: string[]
+}

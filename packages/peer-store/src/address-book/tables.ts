@@ -1,0 +1,168 @@
+import { DIRECT_SCOPES, reachesOf } from './scope-mask.js'
+import { BucketTable } from './bucket-table.js'
+import { HostIndex } from './host-index.js'
+import { IndexedSet } from './indexed-set.js'
+import { MAX_NEW_PLACES, NEW_BUCKETS, TRIED_BUCKETS } from './parameters.js'
+import type { DirectScope } from './address-facts.js'
+import type { Entry, StoredAddress } from './entry.js'
+import type { Placement } from './placement.js'
+
+/** Says whether an entry may lose its place. */
+export type MayDisplace = (entry: Entry) => boolean
+
+/** The entries, where they stand, and every index over them, kept in step with each other. It decides nothing. */
+export class Tables {
+  readonly index = new Map<string, Entry>()
+  readonly fresh: BucketTable
+  readonly tried: BucketTable
+  readonly hosts = new HostIndex()
+  readonly scopes: Record<DirectScope, IndexedSet<Entry>>
+  readonly placement: Placement
+  /** Entries in each table; places are more, since a new entry may stand at four. */
+  readonly counts = { new: 0, tried: 0, pinned: 0 }
+  /** How many entries have been looked at: shows that no operation walks through the book. */
+  touched = 0
+  readonly #onRemove: (entry: Entry) => void
+
+  constructor(placement: Placement, onRemove: (entry: Entry) => void) {
+    this.placement = placement
+    this.fresh = new BucketTable(NEW_BUCKETS, placement.bucketSize)
+    this.tried = new BucketTable(TRIED_BUCKETS, placement.bucketSize)
+    this.scopes = Object.fromEntries(DIRECT_SCOPES.map((scope) => [scope, new IndexedSet<Entry>()])) as Tables['scopes']
+    this.#onRemove = onRemove
+  }
+
+  get(id: string): Entry | undefined {
+    this.touched++
+    return this.index.get(id)
+  }
+
+  /** Takes a new entry in, as pinned; it is placed next. */
+  insert(entry: Entry): void {
+    this.index.set(entry.id, entry)
+    this.counts[entry.table]++
+    this.#link(entry)
+  }
+
+  /** Takes an entry out of everything. */
+  remove(entry: Entry): void {
+    this.#leave(entry)
+    this.counts[entry.table]--
+    this.index.delete(entry.id)
+    this.#unlink(entry)
+    this.#onRemove(entry)
+  }
+
+  /** Gives an entry other addresses. */
+  setAddresses(entry: Entry, addresses: readonly StoredAddress[]): void {
+    this.#unlink(entry)
+    entry.addresses = addresses
+    this.#link(entry)
+  }
+
+  /** Counts an entry's hosts, or exempts it. */
+  setCounted(entry: Entry, counted: boolean): void {
+    this.#unlink(entry)
+    entry.counted = counted
+    this.#link(entry)
+  }
+
+  /** A place among the new that the entry may take; undefined if all are taken, or it stands there already. */
+  findNew(id: string, group: string, sourceGroup: string, may: MayDisplace): number | undefined {
+    const place = this.placement.newPlace(group, sourceGroup, id)
+    return this.#isFree(this.fresh, place, id, may) ? place : undefined
+  }
+
+  /** Puts an entry at a place that {@link findNew} has found. */
+  placeNew(entry: Entry, place: number, sourceGroup: string): void {
+    if (entry.table === 'tried' || entry.places.length >= MAX_NEW_PLACES) {
+      return
+    }
+    this.#evict(this.fresh, place)
+    this.#move(entry, 'new')
+    this.fresh.put(place, entry)
+    entry.places.push(place)
+    entry.newGroups.push(sourceGroup)
+  }
+
+  /** The place among the tried that an entry of `group` would take, and who stands there. */
+  triedPlace(id: string, group: string): { place: number; incumbent: Entry | undefined } {
+    this.touched++
+    const place = this.placement.triedPlace(group, id)
+    return { place, incumbent: this.tried.at(place) }
+  }
+
+  /** Moves an entry to an empty place among the tried. */
+  placeTried(entry: Entry, place: number, group: string): void {
+    this.#leave(entry)
+    this.#move(entry, 'tried')
+    entry.group = group
+    this.tried.put(place, entry)
+    entry.places.push(place)
+  }
+
+  /** Takes an entry out of its buckets; it is pinned until it is placed or removed. */
+  unplace(entry: Entry): void {
+    this.#leave(entry)
+    this.#move(entry, 'pinned')
+  }
+
+  #isFree(table: BucketTable, place: number, id: string, may: MayDisplace): boolean {
+    const incumbent = table.at(place)
+    if (incumbent == null) {
+      return true
+    }
+    this.touched++
+    return incumbent.id !== id && may(incumbent)
+  }
+
+  /** Takes a new entry from one of its places; without any other it is removed. */
+  #evict(table: BucketTable, place: number): void {
+    const incumbent = table.at(place)
+    if (incumbent == null) {
+      return
+    }
+    if (incumbent.places.length === 1) {
+      this.remove(incumbent)
+      return
+    }
+    const at = incumbent.places.indexOf(place)
+    incumbent.places.splice(at, 1)
+    incumbent.newGroups.splice(at, 1)
+    table.clear(place)
+  }
+
+  #leave(entry: Entry): void {
+    const table = entry.table === 'tried' ? this.tried : this.fresh
+    for (const place of entry.places) {
+      table.clear(place)
+    }
+    entry.places = []
+    entry.newGroups = []
+  }
+
+  #move(entry: Entry, table: Entry['table']): void {
+    this.counts[entry.table]--
+    this.counts[table]++
+    entry.table = table
+  }
+
+  #link(entry: Entry): void {
+    entry.mask = entry.addresses.reduce((mask, { bit }) => mask | bit, 0)
+    if (entry.counted) {
+      this.hosts.add(entry)
+    }
+    for (const scope of reachesOf(entry.mask)) {
+      this.scopes[scope].add(entry)
+    }
+  }
+
+  #unlink(entry: Entry): void {
+    if (entry.counted) {
+      this.hosts.delete(entry)
+    }
+    for (const scope of reachesOf(entry.mask)) {
+      this.scopes[scope].delete(entry)
+    }
+  }
+}
