@@ -9,7 +9,7 @@ import { until } from './until.js'
 /** Loopback only, and no discovery but what a test asks for. */
 const QUIET: ConfigInput = {
   listen: ['/ip4/127.0.0.1/tcp/0'],
-  discovery: { mdns: false, dht: false }
+  discovery: { mdns: false, dht: false, pex: false }
 }
 
 /** The node processes of one test, and their data. Disposing it ends and removes everything, whatever has happened. */

@@ -176,7 +176,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#lookSoon()
   }
 
-  addCandidate({ id, multiaddrs, source }: Candidate): void {
+  addCandidate({ id, multiaddrs, source, record }: Candidate): void {
     if (id.equals(this.#components.peerId) || (multiaddrs.length === 0 && source !== 'inbound')) {
       return
     }
@@ -186,7 +186,12 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
     const fresh = this.known.noteAddresses(result.peer, multiaddrs)
     if (fresh.length > 0) {
-      void this.#components.peerStore.merge(id, { multiaddrs: fresh }).then(
+      const { peerStore } = this.#components
+      const stored: Promise<unknown> =
+        record == null
+          ? peerStore.merge(id, { multiaddrs: fresh })
+          : peerStore.consumePeerRecord(record.envelope, { expectedPeer: id })
+      void stored.then(
         () => {
           this.#lookSoon()
         },

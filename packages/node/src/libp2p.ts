@@ -1,5 +1,6 @@
 import { identify, identifyPush } from '@libp2p/identify'
 import type { PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { steadyTcp } from './steady-tcp.js'
@@ -17,12 +18,14 @@ import {
   type TrafficMeter
 } from '@penin/connection-manager'
 import { hello, type HelloInit, type HelloService } from '@penin/hello'
-import type { Clock, PeerReporter, Rng } from '@penin/interface'
+import { addressScope, type Clock, type PeerReporter, type Rng } from '@penin/interface'
 import { mdns, type Mdns } from '@penin/mdns'
+import { pex, type Pex, type PexComponents } from '@penin/pex'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import type { NodeConfig } from './config/defaults.js'
 import { dhtProtocols, dhtServices } from './dht.js'
+import { KnownRecords } from './pex-source.js'
 import { AGENT_VERSION } from './version.js'
 
 /**
@@ -38,7 +41,11 @@ export interface NodeServices extends Record<string, unknown> {
   heartbeat: Heartbeat
   singleConnection: SingleConnection
   mdns?: { source: Mdns }
+  pex?: PexService
 }
+
+/** Peer exchange, and what it tells others of. */
+export type PexService = Pex & { source: KnownRecords }
 
 /** Everything that is decided outside and handed to libp2p. */
 export interface Libp2pParts {
@@ -74,7 +81,7 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     privateKey: parts.privateKey,
     datastore: parts.datastore,
     nodeInfo: { userAgent: AGENT_VERSION },
-    addresses: { listen: parts.listen, announce: config.announce },
+    addresses: { listen: parts.listen, announce: config.announce, announceFilter: withoutLoopback },
     transports: [steadyTcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
@@ -94,6 +101,15 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     ...parts.overrides
   })
   return node as unknown as Libp2p<NodeServices>
+}
+
+/**
+ * Loopback addresses mean nothing to anybody on another host, and are what peer exchange elsewhere is full of; they are
+ * told only by a node that has no others. On the same host its other addresses do as well.
+ */
+function withoutLoopback(addresses: Multiaddr[]): Multiaddr[] {
+  const others = addresses.filter((address) => addressScope(address) !== 'loopback')
+  return others.length > 0 ? others : addresses
 }
 
 function alwaysServices({
@@ -125,7 +141,30 @@ function alwaysServices({
       acceptAll: false,
       clock,
       rng
-    })
+    }),
+    ...(config.discovery.pex ? { pex: exchange({ reporter, clock, rng }) } : {})
+  }
+}
+
+/** Peer exchange, between the keeper and hello: libp2p adds each service that it has made to the components. */
+function exchange({
+  reporter,
+  clock,
+  rng
+}: Pick<Libp2pParts, 'reporter' | 'clock' | 'rng'>): (components: PexComponents) => PexService {
+  return (components) => {
+    const { keeper, hello } = components as PexComponents & Pick<NodeServices, 'keeper' | 'hello'>
+    const source = new KnownRecords(components.peerStore, keeper, rng)
+    const service = pex({
+      source,
+      sink: keeper,
+      wants: () => Math.max(0, keeper.target - keeper.peerCount),
+      isPeer: async (_id, connection) => (await hello.introduced(connection)).state === 'greeted',
+      reporter,
+      clock,
+      rng
+    })(components)
+    return Object.assign(service, { source })
   }
 }
 

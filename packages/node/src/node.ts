@@ -124,7 +124,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   /** A snapshot of every counter. */
   stats(): NodeStats {
     const { libp2p, config, admission, store, traffic, clock, warnings } = this.#parts
-    const { keeper, heartbeat, singleConnection, mdns } = libp2p.services
+    const { keeper, heartbeat, singleConnection, mdns, pex } = libp2p.services
     const connections = libp2p.getConnections()
     const flows = connections.map((connection) => traffic.of(connection))
     return {
@@ -154,6 +154,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         bytesOut: flows.reduce((sum, flow) => sum + (flow?.bytesOut ?? 0), this.#counters.closedBytesOut)
       },
       dht: this.#dht.stats(),
+      ...(pex == null ? {} : { pex: pex.stats() }),
       ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
       store: store.stats(),
       memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
@@ -270,6 +271,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     const isNew = !this.#greeted.has(id.toString())
     this.#greeted.add(id.toString())
     keeper.accept(id, connection.direction)
+    this.libp2p.services.pex?.source.noteChange()
     if (isNew) {
       this.#counters.peersConnected++
       this.safeDispatchEvent('peer:connected', { detail: this.peers.get(id) })

@@ -1,5 +1,6 @@
 import type { Refusal } from '@penin/connection-manager'
 import type { MdnsStats } from '@penin/mdns'
+import type { PexStats } from '@penin/pex'
 import type { PeerSource } from '@penin/interface'
 import type { Store } from '@penin/peer-store'
 
@@ -51,6 +52,7 @@ export interface NodeStats {
   counters: Counters
   traffic: { bytesIn: number; bytesOut: number }
   dht: Record<string, { mode: string; peers: number }>
+  pex?: PexStats
   mdns?: MdnsStats & { interfaces: string[] }
   store: ReturnType<Store['stats']>
   memory: { rss: number; heapUsed: number }

@@ -30,7 +30,7 @@ export function encodeRequest({ record, want }: Request): Uint8Array {
   if (record != null && record.byteLength > MAX_RECORD_BYTES) {
     throw new PexInvalidError('record', `${record.byteLength} bytes, at most ${MAX_RECORD_BYTES} fit`)
   }
-  return RequestMessage.encode({ record: record ?? new Uint8Array(), want })
+  return RequestMessage.encode({ record: plain(record ?? new Uint8Array()), want })
 }
 
 /** @throws PexMalformedError for anything that is not a request within its limits */
@@ -42,7 +42,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
   if (record.byteLength > MAX_RECORD_BYTES) {
     throw new PexMalformedError('malformed', `a record of ${record.byteLength} bytes`)
   }
-  return record.byteLength === 0 ? { want } : { record, want }
+  return record.byteLength === 0 ? { want } : { record: copyOf(record), want }
 }
 
 /** @throws PexInvalidError naming the limit that is broken */
@@ -53,7 +53,7 @@ export function encodeAnswer(records: readonly Uint8Array[]): Uint8Array {
   if (records.some((record) => !isRecordSize(record))) {
     throw new PexInvalidError('records', `each has 1 to ${MAX_RECORD_BYTES} bytes`)
   }
-  const bytes = AnswerMessage.encode({ records: [...records] })
+  const bytes = AnswerMessage.encode({ records: records.map(plain) })
   if (bytes.byteLength > MAX_PEX_BYTES) {
     throw new PexInvalidError('records', `${bytes.byteLength} bytes in all, at most ${MAX_PEX_BYTES} fit`)
   }
@@ -66,12 +66,22 @@ export function decodeAnswer(bytes: Uint8Array): Uint8Array[] {
   if (records.some((record) => !isRecordSize(record))) {
     throw new PexMalformedError('malformed', 'a record that is empty or too long')
   }
-  return records
+  return records.map(copyOf)
 }
 
 /** Bytes that a record takes in an answer: itself, its field number and its length. */
 export function bytesInAnswer(record: Uint8Array): number {
   return record.byteLength + (record.byteLength < 128 ? 2 : 3)
+}
+
+/** What is kept of a message must not keep the whole message in memory. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
+}
+
+/** For the generated code, which rules shared memory out by type. */
+function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>
 }
 
 function isWant(want: number): boolean {

@@ -31,7 +31,7 @@ const IDENTITY_PREFIX = Uint8Array.of(0x00, ED25519_KEY_BYTES)
 export interface ReadRecord {
   /** Names the peer: its public key, base64. */
   key: string
-  publicKey: Uint8Array
+  publicKey: Uint8Array<ArrayBuffer>
   seq: bigint
   addresses: Uint8Array[]
   payload: Uint8Array

@@ -15,6 +15,7 @@ export interface NodeConfig {
   discovery: {
     mdns: { enabled: boolean; interfaces?: string[]; interval: number; serviceTag: string }
     bootstrap: boolean
+    pex: boolean
     dht: { enabled: boolean; profile: 'lan' | 'public' | 'dual' }
     udpBroadcast: { enabled: boolean; port: number; interval: number }
   }
@@ -43,6 +44,7 @@ const DEFAULTS: NodeConfig = {
   discovery: {
     mdns: { enabled: true, interval: 10_000, serviceTag: '_p2p._udp.local' },
     bootstrap: true,
+    pex: true,
     dht: { enabled: true, profile: 'dual' },
     udpBroadcast: { enabled: false, port: 51_515, interval: 10_000 }
   },

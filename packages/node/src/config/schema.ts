@@ -66,7 +66,7 @@ const mdnsSchema = z.strictObject(
       .meta({ env: ['PENIN_MDNS'], flag: '--mdns' }),
     interfaces: texts('interface names or addresses such as eth0 or 127.0.0.1')
       .optional()
-      .describe('Only on these interfaces; all that are up, but for loopback, unless given')
+      .describe('Only on these interfaces; unless given all that are up, and loopback only where there is no other')
       .meta({ env: ['PENIN_MDNS_INTERFACES'], flag: '--mdns-interface' }),
     interval: ms(1_000, 3_600_000).optional().describe('Time between two questions to the network'),
     serviceTag: z
@@ -180,6 +180,11 @@ export const configSchema = z.strictObject({
         .optional()
         .describe('Use the bootstrap list')
         .meta({ env: ['PENIN_BOOTSTRAP_ENABLED'] }),
+      pex: z
+        .boolean({ error: 'true or false' })
+        .optional()
+        .describe('Ask connected peers for others, and tell them of others')
+        .meta({ env: ['PENIN_PEX'], flag: '--pex' }),
       dht: onOff(dhtSchema),
       udpBroadcast: onOff(udpSchema)
     })

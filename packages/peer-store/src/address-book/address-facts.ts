@@ -1,3 +1,4 @@
+import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { formatIp6, kindOfIp4, kindOfIp6, parseIp4, parseIp6, type IpKind } from './ip.js'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -96,7 +97,7 @@ function trailingId(parts: string[]): string | undefined {
   return parts.length >= 2 && (parts.at(-2) === 'p2p' || parts.at(-2) === 'ipfs') ? parts.at(-1) : undefined
 }
 
-/** Values with an inner structure (ids of relays, certificate hashes, onion keys) are only checked by their codecs. */
+/** Values with an inner structure (certificate hashes, onion keys) are only checked by their codecs. */
 function isSound(text: string): boolean {
   if (!/\/(p2p|certhash|sni|onion3)\//.test(text)) {
     return true
@@ -115,7 +116,7 @@ function relayed(parts: string[], circuit: number): AddressFacts | AddressRefusa
   }
   const before = parts.slice(0, circuit)
   const relay = trailingId(before)
-  if (relay == null || !(after.length === 0 || (after.length === 1 && after[0] === 'webrtc'))) {
+  if (relay == null || !isPeerId(relay) || !(after.length === 0 || (after.length === 1 && after[0] === 'webrtc'))) {
     return 'malformed'
   }
   const tail = `/p2p/${relay}/${parts.slice(circuit).join('/')}`
@@ -128,6 +129,14 @@ function relayed(parts: string[], circuit: number): AddressFacts | AddressRefusa
   }
   const { text, group, reach } = host
   return { text: `${text}${tail}`, scope: 'relay', reach, group, endpoint: `${host.endpoint}${tail}` }
+}
+
+function isPeerId(text: string): boolean {
+  try {
+    return peerIdFromString(text).toMultihash().bytes.byteLength > 0
+  } catch {
+    return false
+  }
 }
 
 function direct(parts: string[]): AddressFacts | AddressRefusal {

@@ -27,7 +27,6 @@ export function examineOffer(
   isOwn: (endpoint: string) => boolean
 ): Offer {
   const offer: Offer = { addresses: [], refused: [], scopes: multiaddrs.length > MAX_OFFERED ? UNSHAREABLE : 0 }
-  const seen = new Set<string>()
   const count = Math.min(multiaddrs.length, MAX_OFFERED)
   for (let i = 0; i < count; i++) {
     const address = multiaddrs[i] as Multiaddr | string
@@ -36,8 +35,7 @@ export function examineOffer(
     if (typeof facts === 'string' || reason != null) {
       offer.scopes |= UNSHAREABLE
       offer.refused.push({ address: String(address), reason: reason ?? 'malformed' })
-    } else if (!seen.has(facts.text)) {
-      seen.add(facts.text)
+    } else if (!offer.addresses.some(({ text }) => text === facts.text)) {
       const stored = storedAddress(facts, certified)
       offer.scopes |= stored.bit
       offer.addresses.push(stored)
@@ -85,7 +83,8 @@ export function append(entry: Entry, addresses: readonly StoredAddress[], refuse
       continue
     }
     if (merged.length >= MAX_ADDRESSES) {
-      const at = entry.failures > 0 ? merged.findIndex(({ certified, text }) => !certified && text !== entry.proven) : -1
+      const isWorse = entry.failures > 0 && entry.table !== 'tried'
+      const at = isWorse ? merged.findIndex(({ certified, text }) => !certified && text !== entry.proven) : -1
       if (at < 0) {
         refused.push({ address: address.text, reason: 'addresses-full' })
         continue

@@ -108,3 +108,12 @@ export const EXCHANGE_SHARE = 0.23
 
 /** ... but that share is never less than so many, or a small network would not form. */
 export const MIN_EXCHANGE = 16
+
+/** `lastSeen` moves in steps of this, or every ping would be a write to the disk. Core: 20 minutes. */
+export const SEEN_STEP = 20 * MINUTE
+
+/** Own addresses that are recognised. */
+export const MAX_OWN_ADDRESSES = 64
+
+/** Places looked at by one call of `expire`: 20 calls go through the whole book. */
+export const EXPIRE_STEP = 1024

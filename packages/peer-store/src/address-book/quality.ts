@@ -20,7 +20,10 @@ export type TrackRecord = Pick<BookEntry, 'lastSeen' | 'lastSuccess' | 'lastAtte
  * heard of more than 10 minutes in the future, when it has failed 3 times without any success ever, or when it has
  * failed 10 times and its last success is more than 7 days ago; but never within a minute after an attempt.
  */
-export function isTerrible({ lastSeen, lastSuccess = 0, lastAttempt = 0, failures }: TrackRecord, now: number): boolean {
+export function isTerrible(
+  { lastSeen, lastSuccess = 0, lastAttempt = 0, failures }: TrackRecord,
+  now: number
+): boolean {
   if (lastAttempt > 0 && lastAttempt <= now && now - lastAttempt < JUST_TRIED) {
     return false
   }

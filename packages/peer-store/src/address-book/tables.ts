@@ -22,14 +22,15 @@ export class Tables {
   readonly counts = { new: 0, tried: 0, pinned: 0 }
   /** How many entries have been looked at: shows that no operation walks through the book. */
   touched = 0
-  readonly #onRemove: (entry: Entry) => void
+  readonly #onLoss: (entry: Entry, isRemoved: boolean) => void
 
-  constructor(placement: Placement, onRemove: (entry: Entry) => void) {
+  /** @param onLoss called when an entry was removed, or has lost one of its places to another one */
+  constructor(placement: Placement, onLoss: (entry: Entry, isRemoved: boolean) => void) {
     this.placement = placement
     this.fresh = new BucketTable(NEW_BUCKETS, placement.bucketSize)
     this.tried = new BucketTable(TRIED_BUCKETS, placement.bucketSize)
     this.scopes = Object.fromEntries(DIRECT_SCOPES.map((scope) => [scope, new IndexedSet<Entry>()])) as Tables['scopes']
-    this.#onRemove = onRemove
+    this.#onLoss = onLoss
   }
 
   get(id: string): Entry | undefined {
@@ -50,7 +51,7 @@ export class Tables {
     this.counts[entry.table]--
     this.index.delete(entry.id)
     this.#unlink(entry)
-    this.#onRemove(entry)
+    this.#onLoss(entry, true)
   }
 
   /** Gives an entry other addresses. */
@@ -70,15 +71,20 @@ export class Tables {
   /** A place among the new that the entry may take; undefined if all are taken, or it stands there already. */
   findNew(id: string, group: string, sourceGroup: string, may: MayDisplace): number | undefined {
     const place = this.placement.newPlace(group, sourceGroup, id)
-    return this.#isFree(this.fresh, place, id, may) ? place : undefined
+    const incumbent = this.fresh.at(place)
+    if (incumbent == null) {
+      return place
+    }
+    this.touched++
+    return incumbent.id !== id && may(incumbent) ? place : undefined
   }
 
-  /** Puts an entry at a place that {@link findNew} has found. */
+  /** Puts an entry at a place that {@link findNew} has found; whoever stands there goes. */
   placeNew(entry: Entry, place: number, sourceGroup: string): void {
     if (entry.table === 'tried' || entry.places.length >= MAX_NEW_PLACES) {
       return
     }
-    this.#evict(this.fresh, place)
+    this.evictNew(place)
     this.#move(entry, 'new')
     this.fresh.put(place, entry)
     entry.places.push(place)
@@ -107,18 +113,9 @@ export class Tables {
     this.#move(entry, 'pinned')
   }
 
-  #isFree(table: BucketTable, place: number, id: string, may: MayDisplace): boolean {
-    const incumbent = table.at(place)
-    if (incumbent == null) {
-      return true
-    }
-    this.touched++
-    return incumbent.id !== id && may(incumbent)
-  }
-
-  /** Takes a new entry from one of its places; without any other it is removed. */
-  #evict(table: BucketTable, place: number): void {
-    const incumbent = table.at(place)
+  /** Takes whoever stands there from a place among the new; one that has no other place is removed. */
+  evictNew(place: number): void {
+    const incumbent = this.fresh.at(place)
     if (incumbent == null) {
       return
     }
@@ -129,7 +126,23 @@ export class Tables {
     const at = incumbent.places.indexOf(place)
     incumbent.places.splice(at, 1)
     incumbent.newGroups.splice(at, 1)
-    table.clear(place)
+    this.fresh.clear(place)
+    this.#onLoss(incumbent, false)
+  }
+
+  /** Removes entries at `count` places from `start` on, new ones before tried ones; returns where to go on. */
+  sweep(start: number, count: number, isDead: (entry: Entry) => boolean): number {
+    const fresh = this.fresh.places.length
+    const all = fresh + this.tried.places.length
+    for (let i = 0; i < Math.min(count, all); i++) {
+      const at = (start + i) % all
+      const entry = at < fresh ? this.fresh.at(at) : this.tried.at(at - fresh)
+      this.touched += entry == null ? 0 : 1
+      if (entry != null && isDead(entry)) {
+        this.remove(entry)
+      }
+    }
+    return (start + Math.min(count, all)) % all
   }
 
   #leave(entry: Entry): void {

@@ -1,0 +1,33 @@
+import { Cluster, until } from '@penin/e2e'
+import { expect, it } from 'vitest'
+
+/** Peer exchange and nothing else. */
+const discovery = { mdns: false, dht: false, pex: true }
+const TARGET = 8
+
+it('30 nodes that know only one bootstrap node reach their target by peer exchange alone', async () => {
+  await using cluster = new Cluster()
+  const bootstrap = await cluster.start('bootstrap', { profile: 'bridge', discovery, connections: { target: 0 } })
+  const config = { bootstrap: [bootstrap.address], discovery, connections: { target: TARGET, max: 32 } }
+  const nodes = []
+  for (let batch = 0; batch < 6; batch++) {
+    nodes.push(...(await cluster.startMany(5, `node-${batch}`, config)))
+  }
+  await cluster.formed({ ms: 60_000, nodes, minimum: TARGET })
+  const peers = (await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))).flat()
+  expect(peers.some((peer) => peer.sources.includes('pex'))).toBe(true)
+  expect(cluster.unhandled).toEqual([])
+})
+
+it('a peer that is told of by others is dialled, greeted and told of in turn', async () => {
+  await using cluster = new Cluster()
+  const hub = await cluster.start('hub', { discovery })
+  const a = await cluster.start('a', { discovery, bootstrap: [hub.address] })
+  await a.event('peer:connected')
+  const b = await cluster.start('b', { discovery, bootstrap: [hub.address] })
+  await until(async () => (await b.connected()).includes(a.id), { ms: 60_000, what: 'b has not heard of a' })
+  const found = (await b.request('peers', { connected: true })).find((peer) => peer.id === a.id)
+  expect(found?.sources).toContain('pex')
+  expect(found?.addresses.every((address) => address.certified)).toBe(true)
+  expect(cluster.unhandled).toEqual([])
+})

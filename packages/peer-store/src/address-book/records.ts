@@ -1,0 +1,128 @@
+import { crc32 } from 'node:zlib'
+import {
+  BookAnchorsRecord,
+  BookBanRecord,
+  BookEntryRecord,
+  BookKeyRecord,
+  BookMarksRecord
+} from '../pb/address-book.js'
+import { MAX_ADDRESSES, MAX_ANCHORS, MAX_NEW_PLACES, MAX_RECORD_BYTES } from './parameters.js'
+import { SIPHASH_KEY_BYTES } from './siphash.js'
+import type { PeerMarks, StoredEntry } from './entry.js'
+import type { PeerSource } from '@penin/interface'
+
+/** The layout of the records; a record that begins with another byte is not read. */
+export const RECORD_VERSION = 1
+
+/** Field 15, fixed32: the checksum is written behind the message, and is a field of it. */
+const CHECKSUM_TAG = 0x7d
+
+const CHECKSUM_BYTES = 5
+
+/** More bytes than any record of ours has: one with 8 addresses of 512 bytes and a signed record. */
+const MAX_BYTES = 16_384
+
+interface Codec<T> {
+  encode: (value: T) => Uint8Array
+  decode: (bytes: Uint8Array, options?: object) => T
+}
+
+/** A version byte, the message and its checksum. */
+function seal<T>(codec: Codec<T>, value: T): Uint8Array {
+  const message = codec.encode(value)
+  const record = new Uint8Array(1 + message.byteLength + CHECKSUM_BYTES)
+  record[0] = RECORD_VERSION
+  record.set(message, 1)
+  const at = 1 + message.byteLength
+  record[at] = CHECKSUM_TAG
+  new DataView(record.buffer).setUint32(at + 1, crc32(message), true)
+  return record
+}
+
+/** The message of a record; undefined when as much as one bit of it is not as it was written. Never throws. */
+function open<T>(codec: Codec<T>, record: Uint8Array, limits: object = {}): T | undefined {
+  const end = record.byteLength - CHECKSUM_BYTES
+  if (record[0] !== RECORD_VERSION || end < 1 || record.byteLength > MAX_BYTES || record[end] !== CHECKSUM_TAG) {
+    return undefined
+  }
+  const message = record.subarray(1, end)
+  const stored = new DataView(record.buffer, record.byteOffset).getUint32(end + 1, true)
+  if (stored !== crc32(message)) {
+    return undefined
+  }
+  try {
+    return codec.decode(message, { limits })
+  } catch {
+    return undefined
+  }
+}
+
+const ENTRY_LIMITS = { addresses: MAX_ADDRESSES, sources: 16, newGroups: MAX_NEW_PLACES }
+
+export function encodeEntry({ sources, seq, record, proven, ...entry }: StoredEntry): Uint8Array {
+  return seal(BookEntryRecord, {
+    ...entry,
+    sources,
+    record: new Uint8Array(record ?? []),
+    proven: proven ?? '',
+    checksum: 0,
+    ...(seq == null ? {} : { seq })
+  })
+}
+
+/** The entry of `id`, or undefined for anything that is not just that. */
+export function decodeEntry(id: string, bytes: Uint8Array): StoredEntry | undefined {
+  const found = open(BookEntryRecord, bytes, ENTRY_LIMITS)
+  if (found?.id !== id || found.record.byteLength > MAX_RECORD_BYTES) {
+    return undefined
+  }
+  const { record, proven, seq, sources, checksum: _, ...entry } = found
+  return {
+    ...entry,
+    sources: sources as PeerSource[],
+    ...(seq == null ? {} : { seq }),
+    ...(record.byteLength === 0 ? {} : { record: Uint8Array.from(record) }),
+    ...(proven === '' ? {} : { proven })
+  }
+}
+
+export function encodeBan(until: number): Uint8Array {
+  return seal(BookBanRecord, { until: until === Infinity ? 0 : Math.ceil(until), checksum: 0 })
+}
+
+export function decodeBan(bytes: Uint8Array): number | undefined {
+  const until = open(BookBanRecord, bytes)?.until
+  return until === 0 ? Infinity : until
+}
+
+export function encodeMarks({
+  persistent = false,
+  private: isPrivate = false,
+  unconditional = false
+}: PeerMarks): Uint8Array {
+  return seal(BookMarksRecord, { persistent, private: isPrivate, unconditional, checksum: 0 })
+}
+
+export function decodeMarks(bytes: Uint8Array): PeerMarks | undefined {
+  const { persistent, private: isPrivate, unconditional } = open(BookMarksRecord, bytes) ?? {}
+  return persistent == null || isPrivate == null || unconditional == null
+    ? undefined
+    : { persistent, private: isPrivate, unconditional }
+}
+
+export function encodeAnchors(ids: string[]): Uint8Array {
+  return seal(BookAnchorsRecord, { ids, checksum: 0 })
+}
+
+export function decodeAnchors(bytes: Uint8Array): string[] | undefined {
+  return open(BookAnchorsRecord, bytes, { ids: MAX_ANCHORS })?.ids
+}
+
+export function encodeKey(secret: Uint8Array): Uint8Array {
+  return seal(BookKeyRecord, { secret: new Uint8Array(secret), checksum: 0 })
+}
+
+export function decodeKey(bytes: Uint8Array): Uint8Array | undefined {
+  const secret = open(BookKeyRecord, bytes)?.secret
+  return secret?.byteLength === SIPHASH_KEY_BYTES ? Uint8Array.from(secret) : undefined
+}

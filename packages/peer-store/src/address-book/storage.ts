@@ -1,0 +1,372 @@
+import { systemClock, systemRng, type Clock, type Timer } from '@penin/interface'
+import { Key } from 'interface-datastore'
+import { AddressBook } from './address-book.js'
+import { DEFAULT_MAX_SIZE, MAX_BANS, MAX_MARKS } from './parameters.js'
+import {
+  decodeAnchors,
+  decodeBan,
+  decodeEntry,
+  decodeKey,
+  decodeMarks,
+  encodeAnchors,
+  encodeBan,
+  encodeEntry,
+  encodeKey,
+  encodeMarks
+} from './records.js'
+import { SIPHASH_KEY_BYTES } from './siphash.js'
+import type { AddressBookInit, BookPart } from './types.js'
+import type { BookSnapshot, StoredEntry } from './entry.js'
+import type { AbortOptions } from '@libp2p/interface'
+import type { Datastore } from 'interface-datastore'
+
+/** The prefix of the address book's records. */
+export const BOOK_PREFIX = '/penin/book/'
+
+/**
+ * Changes are written at the latest so long after they were made, in milliseconds: half of the second that a crash may
+ * cost, for the write itself takes time too. Lower is more writes, higher is more loss.
+ */
+export const FLUSH_DELAY = 500
+
+/** Records written at once: other writers of the database get their turn in between. */
+const BATCH = 500
+
+/** More records than a book can have are damage or somebody else's: the rest is not read. */
+const MAX_ROWS = 2 * (DEFAULT_MAX_SIZE + MAX_MARKS + MAX_BANS)
+
+/** More unwritten changes than this, on a disk that takes none, are given up for one writing of everything. */
+const MAX_DIRTY = 2 * MAX_ROWS
+
+/** Options of {@link openAddressBook}. */
+export interface OpenAddressBookOptions extends Omit<AddressBookInit, 'secret' | 'onChange'>, AbortOptions {
+  datastore: Datastore
+}
+
+/** What was found on the disk. */
+export interface LoadReport {
+  entries: number
+  bans: number
+  marks: number
+  /** Records that were damaged or of no use any more; they are deleted. */
+  dropped: number
+  /** The secret key was absent or damaged: there is a new one, and all entries were placed anew. */
+  newKey: boolean
+  /** The database could not be read (to its end); the book has what was read. */
+  failure?: string
+}
+
+/** Counters of a {@link StoredAddressBook}. */
+export interface BookStorageStats {
+  /** Changes not yet written. */
+  dirty: number
+  /** Records written or deleted. */
+  written: number
+  /** Writes that failed; their changes are written again later. */
+  writeErrors: number
+}
+
+/** An address book that a datastore remembers. */
+export interface StoredAddressBook extends AsyncDisposable {
+  readonly book: AddressBook
+  readonly loaded: LoadReport
+  stats(): BookStorageStats
+  /** Writes all changes made so far. It never rejects: what could not be written stays to be written. */
+  flush(): Promise<void>
+  /** Writes all changes and stops; the datastore stays open. Closing again does nothing. Never rejects. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the address book in a datastore. Whatever lies there, it opens: damaged records are dropped and counted, a
+ * damaged key is replaced, and a datastore that can't be read gives an empty book.
+ *
+ * @throws the reason of `signal`, and InvalidArgumentError for a `maxSize` below 1
+ */
+export async function openAddressBook(options: OpenAddressBookOptions): Promise<StoredAddressBook> {
+  const { datastore, clock = systemClock, rng = systemRng, signal, ...init } = options
+  const rows = await readAll(datastore, signal)
+  const secret = rows.key ?? rng.bytes(SIPHASH_KEY_BYTES)
+  const writer = new BookWriter(datastore, clock)
+  const book = new AddressBook({
+    ...init,
+    clock,
+    rng,
+    secret,
+    onChange: (part, id) => {
+      writer.change(part, id)
+    }
+  })
+  const { restored, dropped } = book.restore(rows.snapshot)
+  writer.loaded(book, secret, rows)
+  const loaded: LoadReport = {
+    entries: restored,
+    bans: book.stats().bans,
+    marks: rows.snapshot.marks.length,
+    dropped: rows.garbage.length + dropped,
+    newKey: rows.key == null,
+    ...(rows.failure == null ? {} : { failure: rows.failure })
+  }
+  return {
+    book,
+    loaded,
+    stats: () => writer.stats(),
+    flush: async () => writer.flush(),
+    close: async () => writer.close(),
+    [Symbol.asyncDispose]: async () => writer.close()
+  }
+}
+
+interface Rows {
+  snapshot: BookSnapshot
+  key?: Uint8Array
+  /** Keys of records that are of no use. */
+  garbage: Key[]
+  failure?: string
+}
+
+async function readAll(datastore: Datastore, signal: AbortSignal | undefined): Promise<Rows> {
+  signal?.throwIfAborted()
+  const rows: Rows = { snapshot: { entries: [], bans: [], marks: [], anchors: [] }, garbage: [] }
+  let left = MAX_ROWS
+  try {
+    for await (const { key, value } of datastore.query({ prefix: BOOK_PREFIX }, signal == null ? {} : { signal })) {
+      signal?.throwIfAborted()
+      if (!readRow(rows, key.toString().slice(BOOK_PREFIX.length), value)) {
+        rows.garbage.push(key)
+      }
+      if (--left === 0) {
+        break
+      }
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    rows.failure = String(error)
+  }
+  return rows
+}
+
+function readRow(rows: Rows, name: string, value: Uint8Array): boolean {
+  const [part = '', id = ''] = name.split('/')
+  const { entries, bans, marks } = rows.snapshot
+  switch (part) {
+    case 'entry':
+      return pushIfFound(entries, decodeEntry(id, value))
+    case 'ban': {
+      const until = decodeBan(value)
+      return pushIfFound(bans, until == null ? undefined : { id, until })
+    }
+    case 'marks': {
+      const found = decodeMarks(value)
+      return pushIfFound(marks, found == null ? undefined : { id, marks: found })
+    }
+    case 'anchors': {
+      const found = decodeAnchors(value)
+      rows.snapshot.anchors = found ?? []
+      return found != null
+    }
+    case 'key': {
+      const found = decodeKey(value)
+      rows.key = found ?? rows.key
+      return found != null
+    }
+    default:
+      return false
+  }
+}
+
+function pushIfFound<T>(list: T[], item: T | undefined): boolean {
+  if (item != null) {
+    list.push(item)
+  }
+  return item != null
+}
+
+/** Whether an entry was restored as it had been stored, as far as restoring can make a difference. */
+function isSame(before: StoredEntry, after: StoredEntry | undefined): boolean {
+  return (
+    after != null &&
+    before.tried === after.tried &&
+    before.newGroups.length === after.newGroups.length &&
+    before.addresses.length === after.addresses.length
+  )
+}
+
+/** Collects what changes and writes it in batches, soon. */
+class BookWriter {
+  readonly #datastore: Datastore
+  readonly #clock: Clock
+  readonly #dirty = new Set<string>()
+  #book?: AddressBook
+  #secret = new Uint8Array()
+  #all = false
+  #timer?: Timer
+  #writing: Promise<void> | undefined
+  #isClosed = false
+  #written = 0
+  #writeErrors = 0
+
+  constructor(datastore: Datastore, clock: Clock) {
+    this.#datastore = datastore
+    this.#clock = clock
+  }
+
+  /** What was restored as it lay on the disk need not be written again; what was not must be, or be deleted. */
+  loaded(book: AddressBook, secret: Uint8Array, { snapshot, garbage, key }: Rows): void {
+    this.#book = book
+    this.#secret = Uint8Array.from(secret)
+    this.#dirty.clear()
+    if (key == null) {
+      this.#note('key')
+    }
+    for (const damaged of garbage) {
+      this.#note(damaged.toString().slice(BOOK_PREFIX.length))
+    }
+    for (const entry of snapshot.entries) {
+      if (!isSame(entry, book.stored(entry.id))) {
+        this.#note(`entry/${entry.id}`)
+      }
+    }
+    for (const { id } of snapshot.bans) {
+      if (book.storedBan(id) == null) {
+        this.#note(`ban/${id}`)
+      }
+    }
+  }
+
+  change(part: BookPart, id: string): void {
+    this.#note(part === 'anchors' ? part : `${part}/${id}`)
+  }
+
+  stats(): BookStorageStats {
+    return { dirty: this.#dirty.size, written: this.#written, writeErrors: this.#writeErrors }
+  }
+
+  async flush(): Promise<void> {
+    // Changes made while a write is under way may have been too late for it.
+    await this.#writing
+    this.#timer?.clear()
+    this.#timer = undefined
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+    await this.#writing
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      await this.flush()
+    }
+    await this.#writing
+  }
+
+  #note(name: string): void {
+    if (this.#isClosed || this.#all) {
+      return
+    }
+    this.#dirty.add(name)
+    if (this.#dirty.size > MAX_DIRTY) {
+      this.#dirty.clear()
+      this.#all = true
+    }
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (!this.#isClosed && this.#book != null && this.#timer == null) {
+      this.#timer = this.#clock.setTimeout(() => {
+        this.#timer = undefined
+        void this.flush()
+      }, FLUSH_DELAY)
+    }
+  }
+
+  async #write(): Promise<void> {
+    try {
+      await this.#writeAll()
+    } catch {
+      this.#writeErrors++
+    }
+    if (this.#dirty.size > 0 || this.#all) {
+      this.#schedule()
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    if (this.#all) {
+      await this.#collectAll()
+    }
+    while (this.#dirty.size > 0) {
+      const names = [...this.#dirty].slice(0, BATCH)
+      const batch = this.#datastore.batch()
+      for (const name of names) {
+        this.#dirty.delete(name)
+        const key = new Key(`${BOOK_PREFIX}${name}`)
+        const value = this.#encode(name)
+        if (value == null) {
+          batch.delete(key)
+        } else {
+          batch.put(key, value)
+        }
+      }
+      try {
+        await batch.commit()
+      } catch (error) {
+        for (const name of names) {
+          this.#dirty.add(name)
+        }
+        throw error
+      }
+      this.#written += names.length
+    }
+  }
+
+  /** Marks everything as changed: what the book holds, and what lies on the disk. */
+  async #collectAll(): Promise<void> {
+    const names = new Set(['key', 'anchors'])
+    for await (const key of this.#datastore.queryKeys({ prefix: BOOK_PREFIX })) {
+      names.add(key.toString().slice(BOOK_PREFIX.length))
+    }
+    const { entries, bans, marks } = this.#book?.snapshot() ?? { entries: [], bans: [], marks: [] }
+    const parts = [['entry', entries] as const, ['ban', bans] as const, ['marks', marks] as const]
+    for (const [part, items] of parts) {
+      for (const { id } of items) {
+        names.add(`${part}/${id}`)
+      }
+    }
+    this.#all = false
+    for (const name of names) {
+      this.#dirty.add(name)
+    }
+  }
+
+  /** The record of that name as it should be now; undefined if there should be none. */
+  #encode(name: string): Uint8Array | undefined {
+    const book = this.#book
+    const [part, id = '', ...rest] = name.split('/')
+    if (book == null || rest.length > 0) {
+      return undefined
+    }
+    switch (part) {
+      case 'entry': {
+        const entry = book.stored(id)
+        return entry == null ? undefined : encodeEntry(entry)
+      }
+      case 'ban': {
+        const until = book.storedBan(id)
+        return until == null ? undefined : encodeBan(until)
+      }
+      case 'marks': {
+        const marks = book.marks(id)
+        return Object.keys(marks).length === 0 ? undefined : encodeMarks(marks)
+      }
+      case 'anchors':
+        return name === part ? encodeAnchors(book.anchorIds()) : undefined
+      case 'key':
+        return name === part ? encodeKey(this.#secret) : undefined
+      default:
+        return undefined
+    }
+  }
+}

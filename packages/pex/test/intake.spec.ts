@@ -1,0 +1,200 @@
+import type { PeerId } from '@libp2p/interface'
+import type { AddressScope } from '@penin/interface'
+import { FakeClock } from '@penin/testing'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { Counters } from '../src/counters.js'
+import { Intake, type Teller } from '../src/intake.js'
+import { crowd, recordOf, somebody, stubSink, type RecordOptions, type Somebody, type StubSink } from './support.js'
+
+const offence = (kind: string): unknown => expect.objectContaining({ name: 'PexMalformedError', offence: kind })
+
+let clock: FakeClock
+let own: Somebody
+let teller: Teller
+let sink: StubSink
+let counters: Counters
+let intake: Intake
+beforeEach(async () => {
+  clock = new FakeClock()
+  own = await somebody()
+  sink = stubSink()
+  counters = new Counters()
+  intake = new Intake({ own: own.id, sink, clock, counters })
+  teller = { peer: (await somebody()).id, scope: 'public', sourceGroup: '198.51.100.1' }
+})
+
+const all = async (peers: readonly Somebody[], options?: RecordOptions): Promise<Uint8Array[]> =>
+  Promise.all(peers.map(async (peer) => recordOf(peer, options)))
+const ids = (): string[] => sink.candidates.map(({ id }) => id.toString())
+
+/** Tells of so many peers that nobody has heard of, in full answers; says how many were taken. */
+async function flood(n: number, from: (answer: number) => Teller): Promise<number> {
+  let taken = 0
+  for (let told = 0; told < n; told += 64) {
+    taken += await intake.takeAnswer(await all(await crowd(Math.min(64, n - told))), from(told / 64))
+  }
+  return taken
+}
+
+describe('what is taken of an answer', () => {
+  it('is handed on as candidates with the verified record and the observed source', async () => {
+    const peers = await crowd(3)
+    const records = await all(peers)
+    expect(await intake.takeAnswer(records, teller)).toBe(3)
+    expect(ids()).toEqual(peers.map(({ id }) => id.toString()))
+    expect(sink.candidates[0]).toMatchObject({
+      source: 'pex',
+      sourceGroup: '198.51.100.1',
+      record: { envelope: records[0], seq: 1_800_000_000_000n }
+    })
+    expect(sink.candidates[0]?.multiaddrs.map(String)).toEqual(['/ip4/203.0.113.7/tcp/4001'])
+    expect(counters.stats).toMatchObject({ received: 3, taken: 3 })
+  })
+
+  it('is never about ourselves: A4, self address', async () => {
+    expect(await intake.takeAnswer([await recordOf(own)], teller)).toBe(0)
+    expect(counters.stats.dropped.own).toBe(1)
+  })
+
+  it('can be about the one who tells', async () => {
+    const self = await somebody()
+    expect(await intake.takeAnswer([await recordOf(self)], { ...teller, peer: self.id })).toBe(1)
+  })
+
+  it('is nothing at all if one record of it is repeated: A4, the same record over and over', async () => {
+    const [a, b] = (await all(await crowd(2))) as [Uint8Array, Uint8Array]
+    await expect(intake.takeAnswer([b, a, a], teller)).rejects.toEqual(offence('repeated'))
+    await expect(intake.takeAnswer(Array<Uint8Array>(64).fill(a), teller)).rejects.toEqual(offence('repeated'))
+    const peer = await somebody()
+    const twice = [await recordOf(peer, { seq: 1n }), await recordOf(peer, { seq: 2n })]
+    await expect(intake.takeAnswer(twice, teller)).rejects.toEqual(offence('repeated'))
+    expect(sink.candidates).toEqual([])
+  })
+
+  it('is nothing at all if one record of it is forged or malformed: A7, bad signature, signer is not the peer', async () => {
+    const [peer, attacker, other] = (await crowd(3)) as [Somebody, Somebody, Somebody]
+    const bad = await recordOf(peer)
+    bad[bad.length - 1] = (bad.at(-1) ?? 0) ^ 1
+    const good = await recordOf(other)
+    await expect(intake.takeAnswer([good, bad], teller)).rejects.toEqual(offence('forged'))
+    const foreign = await recordOf(peer, { signer: attacker.key })
+    await expect(intake.takeAnswer([good, foreign], teller)).rejects.toEqual(offence('forged'))
+    await expect(intake.takeAnswer([good, Uint8Array.of(1)], teller)).rejects.toEqual(offence('malformed'))
+    await expect(intake.takeAnswer([good, new Uint8Array(2049)], teller)).rejects.toEqual(offence('malformed'))
+    expect(sink.candidates).toEqual([])
+  })
+
+  it('is no old record: A7, old seq', async () => {
+    const peer = await somebody()
+    sink.seqs.set(peer.id.toString(), 100n)
+    for (const seq of [0n, 99n]) {
+      expect(await intake.takeAnswer([await recordOf(peer, { seq })], teller)).toBe(0)
+    }
+    for (const seq of [100n, 101n]) {
+      expect(await intake.takeAnswer([await recordOf(peer, { seq })], teller)).toBe(1)
+    }
+    expect(counters.stats.dropped.old).toBe(2)
+  })
+
+  it('is no record that nothing could ever replace: A7, seq 2^64-1', async () => {
+    expect(await intake.takeAnswer(await all(await crowd(1), { seq: 2n ** 64n - 1n }), teller)).toBe(0)
+    expect(counters.stats.dropped.seq).toBe(1)
+  })
+
+  it.each<[AddressScope, string[]]>([
+    ['public', ['/ip4/203.0.113.7/tcp/1']],
+    ['private', ['/ip4/203.0.113.7/tcp/1', '/ip4/192.168.1.5/tcp/1']],
+    ['loopback', ['/ip4/203.0.113.7/tcp/1', '/ip4/192.168.1.5/tcp/1', '/ip4/127.0.0.1/tcp/1']]
+  ])('has only addresses that a %s peer can know of', async (scope, expected) => {
+    const addresses = ['/ip4/203.0.113.7/tcp/1', '/ip4/192.168.1.5/tcp/1', '/ip4/127.0.0.1/tcp/1', '/ip4/0.0.0.0/tcp/1']
+    for (const address of addresses) {
+      await intake.takeAnswer(await all(await crowd(1), { addresses: [address] }), { ...teller, scope })
+    }
+    expect(sink.candidates.flatMap(({ multiaddrs }) => multiaddrs.map(String))).toEqual(expected)
+    expect(counters.stats.dropped.scope).toBe(4 - expected.length)
+  })
+
+  it('ends when its time is over', async () => {
+    const aborted = AbortSignal.abort(new RangeError('late'))
+    await expect(intake.takeAnswer(await all(await crowd(2)), teller, aborted)).rejects.toThrow('late')
+    expect(sink.candidates).toEqual([])
+  })
+})
+
+describe('news from one source group', () => {
+  it('is at most 128 records at once and then one in ten seconds: A4, 10^4 ids', async () => {
+    expect(await flood(1_000, () => teller)).toBe(128)
+    clock.tick(600_000)
+    expect(await flood(128, () => teller)).toBe(60)
+    expect(counters.stats.dropped['rate-limited']).toBe(1_000 - 128 + 128 - 60)
+  })
+
+  it('is limited across reconnects, fresh ids and years of them: A5, the limiter survives', async () => {
+    const peers = await crowd(8)
+    const fresh = (answer: number): Teller => ({ ...teller, peer: (peers[answer % 8] as Somebody).id })
+    expect(await flood(512, fresh)).toBe(128)
+  })
+
+  it('leaves news from others alone', async () => {
+    await flood(256, () => teller)
+    expect(await flood(64, () => ({ ...teller, sourceGroup: '198.51.100.2' }))).toBe(64)
+  })
+
+  it('is remembered for a bounded number of groups', async () => {
+    const records = await all(await crowd(1))
+    for (let i = 0; i < 4_200; i++) {
+      sink.seqs.clear()
+      await intake.takeAnswer(records, { ...teller, sourceGroup: String(i), scope: 'public' })
+    }
+    expect(intake.size).toBe(4_096)
+  })
+
+  it('is no news if it is known, and then costs nothing', async () => {
+    const peers = await crowd(64)
+    for (const { id } of peers) {
+      sink.seqs.set(id.toString(), 5n)
+    }
+    const records = await all(peers, { seq: 5n })
+    for (let answer = 0; answer < 4; answer++) {
+      expect(await intake.takeAnswer(records, teller)).toBe(64)
+    }
+    expect(await flood(128, () => teller)).toBe(128)
+  })
+
+  it('is not paid for with signatures: none is checked beyond the limit', async () => {
+    await flood(128, () => teller)
+    const bad = await all(await crowd(64))
+    for (const bytes of bad) {
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    }
+    expect(await intake.takeAnswer(bad, teller)).toBe(0) // a forgery that nobody has looked at
+  })
+})
+
+describe('an asker’s own record', () => {
+  const asked = async (bytes: Uint8Array, peer: PeerId): Promise<void> => intake.takeOwn(bytes, { ...teller, peer })
+
+  it('is taken if it is its own', async () => {
+    const asker = await somebody()
+    await asked(await recordOf(asker), asker.id)
+    expect(ids()).toEqual([asker.id.toString()])
+  })
+
+  it('is not taken if it is somebody else’s, forged or malformed', async () => {
+    const [asker, other] = await crowd(2)
+    const bad = await recordOf(asker as Somebody)
+    bad[bad.length - 1] = (bad.at(-1) ?? 0) ^ 1
+    const id = (asker as Somebody).id
+    await expect(asked(await recordOf(other as Somebody), id)).rejects.toEqual(offence('forged'))
+    await expect(asked(bad, id)).rejects.toEqual(offence('forged'))
+    await expect(asked(Uint8Array.of(1), id)).rejects.toEqual(offence('malformed'))
+    expect(sink.candidates).toEqual([])
+  })
+
+  it('counts as news of its source group: 10^4 ids behind one address bring 128 records', async () => {
+    for (const asker of await crowd(300)) {
+      await asked(await recordOf(asker), asker.id)
+    }
+    expect(sink.candidates).toHaveLength(128)
+  })
+})

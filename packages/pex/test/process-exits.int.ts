@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url'
+import { processExits } from '@penin/testing'
+import { expect, it } from 'vitest'
+
+// Runs the build, from this package's folder: its devDependencies are those of a plain libp2p node.
+const code = `
+  import { identify } from '@libp2p/identify'
+  import { noise } from '@libp2p/noise'
+  import { tcp } from '@libp2p/tcp'
+  import { yamux } from '@libp2p/yamux'
+  import { createLibp2p } from 'libp2p'
+  import { pex } from '${new URL('../dist/index.js', import.meta.url).href}'
+
+  const make = () => createLibp2p({
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+    services: { identify: identify(), pex: pex({ wants: () => 4 }) }
+  })
+  const [a, b] = await Promise.all([make(), make()])
+  await a.dial(b.getMultiaddrs())
+  await a.services.pex.ask(b.peerId)
+  await Promise.all([a.stop(), b.stop()])
+  console.log('stopped')
+`
+
+it('a process with peer exchange exits by itself once its nodes are stopped', async () => {
+  const { stdout, stderr } = await processExits(code, { cwd: fileURLToPath(new URL('..', import.meta.url)) })
+  expect(stdout).toBe('stopped\n')
+  expect(stderr).toBe('')
+})
