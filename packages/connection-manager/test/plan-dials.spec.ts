@@ -7,7 +7,16 @@ import { named } from './support.js'
 const AT = 1_000_000
 
 function peer(name: string, fields: Partial<KnownPeer> = {}): KnownPeer {
-  return { id: named(name), sources: new Set(), firstSeen: 0, lastSeen: 0, failures: 0, nextAttemptAt: 0, ...fields }
+  return {
+    id: named(name),
+    sources: new Set(),
+    addresses: new Set(),
+    firstSeen: 0,
+    lastSeen: 0,
+    failures: 0,
+    nextAttemptAt: 0,
+    ...fields
+  }
 }
 
 function situation(known: KnownPeer[], fields: Partial<DialSituation> = {}): DialSituation {

@@ -125,7 +125,12 @@ describe('remembering', () => {
         const batch = inner.batch()
         return {
           ...batch,
-          commit: async () => (isSick ? Promise.reject(new TypeError('sick')) : collect(batch.commit()))
+          commit: async () => {
+            if (isSick) {
+              throw new TypeError('sick')
+            }
+            await batch.commit()
+          }
         }
       }
     })

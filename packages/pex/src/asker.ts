@@ -314,6 +314,5 @@ async function converse(stream: Stream, request: Uint8Array, signal: AbortSignal
   await frames.write(request, signal)
   await stream.close({ signal })
   const records = decodeAnswer(await frames.read(signal))
-  await frames.end(signal)
   return records
 }

@@ -25,9 +25,7 @@ import {
 const running: Libp2p[] = []
 
 afterEach(async () => {
-  for (const node of running.splice(0)) {
-    await node.stop() // all at once, libp2p's nodes wait half a second for each other's streams
-  }
+  await Promise.all(running.splice(0).map(async (node) => node.stop()))
 })
 
 /** An ordinary libp2p node on loopback, as anybody would make one; it is stopped after the test. */

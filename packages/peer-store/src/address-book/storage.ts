@@ -200,6 +200,8 @@ class BookWriter {
   #book?: AddressBook
   #secret = new Uint8Array()
   #all = false
+  /** By their keys as they were read: one that is no valid UTF-8 can't be made again from its text. */
+  #garbage: Key[] = []
   #timer?: Timer
   #writing: Promise<void> | undefined
   #isClosed = false
@@ -219,8 +221,9 @@ class BookWriter {
     if (key == null) {
       this.#note('key')
     }
-    for (const damaged of garbage) {
-      this.#note(damaged.toString().slice(BOOK_PREFIX.length))
+    this.#garbage = garbage
+    if (garbage.length > 0) {
+      this.#schedule()
     }
     for (const entry of snapshot.entries) {
       if (!isSame(entry, book.stored(entry.id))) {
@@ -288,7 +291,7 @@ class BookWriter {
     } catch {
       this.#writeErrors++
     }
-    if (this.#dirty.size > 0 || this.#all) {
+    if (this.#dirty.size > 0 || this.#all || this.#garbage.length > 0) {
       this.#schedule()
     }
   }
@@ -297,6 +300,7 @@ class BookWriter {
     if (this.#all) {
       await this.#collectAll()
     }
+    await this.#deleteGarbage()
     while (this.#dirty.size > 0) {
       const names = [...this.#dirty].slice(0, BATCH)
       const batch = this.#datastore.batch()
@@ -319,6 +323,19 @@ class BookWriter {
         throw error
       }
       this.#written += names.length
+    }
+  }
+
+  async #deleteGarbage(): Promise<void> {
+    while (this.#garbage.length > 0) {
+      const keys = this.#garbage.slice(0, BATCH)
+      const batch = this.#datastore.batch()
+      for (const key of keys) {
+        batch.delete(key)
+      }
+      await batch.commit()
+      this.#garbage = this.#garbage.slice(BATCH)
+      this.#written += keys.length
     }
   }
 
@@ -362,7 +379,7 @@ class BookWriter {
         return Object.keys(marks).length === 0 ? undefined : encodeMarks(marks)
       }
       case 'anchors':
-        return name === part ? encodeAnchors(book.anchorIds()) : undefined
+        return name === part && book.anchorIds().length > 0 ? encodeAnchors(book.anchorIds()) : undefined
       case 'key':
         return name === part ? encodeKey(this.#secret) : undefined
       default:
