@@ -287,8 +287,7 @@ export class Asker {
     try {
       stream = await connection.newStream(PEX_PROTOCOL, { signal })
     } catch (error) {
-      undo()
-      throw error
+            throw error
     }
     try {
       counters.stats.asked++
@@ -314,5 +313,6 @@ async function converse(stream: Stream, request: Uint8Array, signal: AbortSignal
   await frames.write(request, signal)
   await stream.close({ signal })
   const records = decodeAnswer(await frames.read(signal))
+  await frames.end(signal)
   return records
 }
