@@ -8,16 +8,13 @@ scenario(
   lanOf(3),
   async (lab) => {
     const disk = join(await lab.root(), 'small')
-    await lab.sandbox.sh(`mkdir -p ${disk} && mount -t tmpfs -o size=8m tmpfs ${disk}`)
+    await lab.faults.mountDisk(disk, '8m')
     const node = await lab.startOn('h1', { dataDir: join(disk, 'data') })
     const { id } = node
     const friend = await lab.startOn('h2')
     await lab.formed({ ms: 10_000, minimum: 1 })
 
-    await lab.sandbox.sh(
-      `dd if=/dev/zero of=${disk}/ballast bs=64k 2>/dev/null || true; dd if=/dev/zero of=${disk}/rest bs=1k 2>/dev/null || true`
-    )
-    lab.timeline.add('h1', 'disk full')
+    await lab.faults.fillDisk(disk)
     await provokeWrites(node, friend, 'write-failed')
     expect(await node.connected()).toContain(friend.id)
     const late = await lab.startOn('h3')
@@ -26,8 +23,7 @@ scenario(
       what: 'no new peers on a full disk'
     })
 
-    await lab.sandbox.sh(`rm ${disk}/ballast ${disk}/rest`)
-    lab.timeline.add('h1', 'room again')
+    await lab.faults.freeDisk(disk)
     await provokeWrites(node, friend, 'write-recovered')
     await lab.faults.kill(node)
     await node.start()
@@ -57,6 +53,11 @@ scenario(
     await lab.faults.restoreDescriptors(node)
     await until(async () => (await node.connected()).includes(late.id), { ms: 30_000, what: 'not recovered' })
     expect(await node.connected()).toContain(friend.id)
+    const { id } = node
+    await lab.faults.kill(node)
+    await node.start()
+    expect(node.id).toBe(id)
+    expect(await node.request('stored', undefined)).toEqual(expect.arrayContaining([friend.id, late.id]))
     expect(lab.unhandled).toEqual([])
   }
 )

@@ -99,8 +99,20 @@ scenario(
     expect([await reaches('h1', '10.77.0.2'), await reaches('h2', '10.77.0.3')]).toEqual([false, true])
     await lab.faults.heal()
     expect(await reaches('h1', '10.77.0.2')).toBe(true)
+    const seen = await lab.packets('lan', 'icmp[icmptype] == icmp-echoreply')
+    expect(seen.some((line) => line.includes('10.77.0.2 > 10.77.0.1'))).toBe(true) // the capture that a failure leaves
   }
 )
+
+scenario('a link of 1 Mbit/s carries no more', lanOf(2, { cable: { rate: '1mbit' } }), async (lab) => {
+  const program = fileURLToPath(new URL('fixtures/tcp.py', import.meta.url))
+  const { lines } = lab.run(['python3', program, 'receive', '7000'], 'h2')
+  await until(() => lines.includes('ready'), { ms: 10_000, what: 'no receiver' })
+  const begin = performance.now()
+  lab.run(['python3', program, 'send', '10.77.0.2', '7000', '250000'], 'h1')
+  await until(() => lines.includes('got 250000'), { ms: 30_000, what: 'not all arrived' })
+  expect(performance.now() - begin).toBeGreaterThan(1_000) // 2 Mbit at 1 Mbit/s, less the burst: nothing can be faster
+})
 
 scenario(
   'a cable with delay, jitter and loss does what it says',

@@ -10,10 +10,18 @@ it('killed hard 20 times while it writes, a node reopens each time with its iden
   const { id } = victim
 
   for (let round = 0; round < 20; round++) {
+    const writing = victim.request('write', 1_000_000).catch(() => undefined) // it does not live to see the end
+    await until(async () => (await victim.request('keys', '/penin/test')).length > 10 * round, {
+      ms: 10_000,
+      what: 'nothing is written',
+      interval: 1
+    })
     await victim.kill()
+    await writing
     await victim.start()
     expect(victim.id).toBe(id)
     expect(victim.warnings).toEqual([])
+    expect(await victim.request('stored', undefined)).toContain(friend.id)
     await until(async () => (await victim.connected()).includes(friend.id), {
       ms: 20_000,
       what: `round ${round}: the peer was forgotten`

@@ -109,6 +109,25 @@ export class Faults {
     this.lab.timeline.add(host, `address is ${address} now`)
   }
 
+  /** Makes a disk of its own at a path, which nodes started later see. @param size such as `8m` */
+  async mountDisk(path: string, size: string): Promise<void> {
+    await this.lab.sandbox.sh(`mkdir -p ${path} && mount -t tmpfs -o size=${size} tmpfs ${path}`)
+  }
+
+  /** Leaves no byte free on a disk that {@link mountDisk} has made. */
+  async fillDisk(path: string): Promise<void> {
+    const fill = (name: string, block: string): string =>
+      `dd if=/dev/zero of=${path}/${name} bs=${block} 2>/dev/null || true`
+    await this.lab.sandbox.sh(`${fill('ballast-1', '64k')}; ${fill('ballast-2', '1k')}`)
+    this.lab.timeline.add('lab', `${path} is full`)
+  }
+
+  /** Gives the room back. */
+  async freeDisk(path: string): Promise<void> {
+    await this.lab.sandbox.sh(`rm -f ${path}/ballast-1 ${path}/ballast-2`)
+    this.lab.timeline.add('lab', `${path} has room`)
+  }
+
   /** A process gets `spare` more file descriptors and then no other; those it has stay open. */
   async exhaustDescriptors(node: NodeProcess, spare = 0): Promise<void> {
     const pid = String(node.pid)

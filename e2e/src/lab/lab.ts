@@ -1,20 +1,22 @@
-import type { ChildProcess } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { ConfigInput } from '@penin/node'
 import { Cluster } from '../cluster.js'
 import { NodeProcess } from '../node-process.js'
 import { planBuild, plugIn, type BuildPlan, type CablePlan } from './build-script.js'
 import type { NetworkDescription, PortDescription } from './description.js'
 import { Faults } from './faults.js'
-import { Sandbox } from './sandbox.js'
+import { LAB_PATH, Sandbox } from './sandbox.js'
 import { Timeline } from './timeline.js'
 
 const CABLE_PROGRAM = fileURLToPath(new URL('../../src/lab/cable.py', import.meta.url))
+const CAPTURE_PROGRAM = fileURLToPath(new URL('../../src/lab/capture.py', import.meta.url))
 
 /** Where a failed scenario leaves its timeline, its logs and its packets. */
 const FAILURES = fileURLToPath(new URL('../../lab-failures', import.meta.url))
@@ -171,19 +173,19 @@ export class Lab extends Cluster {
   async #startCaptures(): Promise<void> {
     for (const name of this.network.switches) {
       const file = join(this.captureDir, `${name}.pcap`)
-      const program = this.spawn(
-        ['tcpdump', '-i', 'br0', '-s', String(SNAP_LENGTH), '-U', '-Z', 'root', '-w', file],
-        name
-      )
-      await once(program.stderr as NodeJS.ReadableStream, 'data') // "listening on …"
+      const program = this.spawn(['python3', CAPTURE_PROGRAM, 'br0', file, String(SNAP_LENGTH)], name)
+      await once(program.stdout as NodeJS.ReadableStream, 'data')
     }
   }
 
-  /** The packets that have passed a switch so far, as tcpdump prints them. */
+  /** The packets that have passed a switch so far, as tcpdump prints those that pass its filter. */
   async packets(name: string, filter: string): Promise<string[]> {
     const file = join(this.captureDir, `${name}.pcap`)
-    const output = await this.sandbox.sh(`tcpdump -nn -r ${file} '${filter}' 2>/dev/null || true`)
-    return output.split('\n').filter(Boolean)
+    const { stdout } = await promisify(execFile)('tcpdump', ['-nn', '-r', file, filter], {
+      env: { ...process.env, PATH: LAB_PATH },
+      maxBuffer: 64 << 20
+    })
+    return stdout.split('\n').filter(Boolean)
   }
 
   async #keepEvidence(): Promise<void> {

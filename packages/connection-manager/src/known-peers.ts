@@ -158,16 +158,18 @@ export class KnownPeers {
       peer.lastError = outcome.error
     }
     this.#postpone(peer, outcome.at)
-    return (
-      outcome.online && peer.persistence == null && peer.lastSuccess == null && peer.failures >= FORGET_AFTER_FAILURES
-    )
+    return outcome.online && isHopeless(peer)
   }
 
-  /** Notes that the last connection to a peer is gone, `lived` milliseconds after it had opened. */
-  recordDisconnect(peer: KnownPeer, lived: number, now: number, at: number): void {
+  /**
+   * Notes that the last connection to a peer is gone, `lived` milliseconds after it had opened. Returns true if the peer
+   * should be forgotten.
+   */
+  recordDisconnect(peer: KnownPeer, lived: number, now: number, at: number, online = true): boolean {
     peer.lastSeen = now
     peer.failures = lived >= USEFUL_AFTER ? 0 : peer.failures + 1
     this.#postpone(peer, at)
+    return online && isHopeless(peer)
   }
 
   /** Forgets how long to wait for whom: the world has changed (isolation, sleep, another network). */
@@ -199,4 +201,8 @@ export class KnownPeers {
     }
     return worst
   }
+}
+
+function isHopeless(peer: KnownPeer): boolean {
+  return peer.persistence == null && peer.lastSuccess == null && peer.failures >= FORGET_AFTER_FAILURES
 }

@@ -1,75 +1,31 @@
-import type { AbortOptions, Connection, Libp2pEvents, PeerId, Startable, TypedEventTarget } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
 import {
   systemClock,
   systemRng,
   type Candidate,
   type CandidateSink,
-  type Clock,
   type PeerSource,
-  type Rng,
   type Timer
 } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
-import { Dialler, type DialTarget, type DiallerComponents } from './dialler.js'
+import { Dialler, type DialTarget } from './dialler.js'
+import { HeldStrangers } from './held-strangers.js'
+import type {
+  ConfiguredPeer,
+  DialReason,
+  PeerKeeperComponents,
+  PeerKeeperEvents,
+  PeerKeeperInit
+} from './keeper-contract.js'
 import { KnownPeers, type KnownPeer, type Persistence } from './known-peers.js'
-import { planDials, type PlannedDial } from './plan-dials.js'
+import { planDials } from './plan-dials.js'
 import { UnnamedPeers } from './unnamed-peers.js'
 
-/** A peer that the configuration names. Without an id the one that answers at the address is taken. */
-export interface ConfiguredPeer {
-  id?: PeerId
-  addresses: Multiaddr[]
-  /** A `seed` is a candidate like any other; the others are redialled for ever. */
-  persistence: Persistence | 'seed'
-}
+/** Where the peer store notes when this node has last reached a peer that then said hello, as text. */
+const GREETED_KEY = 'penin-greeted'
 
-export interface PeerKeeperInit {
-  /** How many peers to keep up. Raising it costs memory and traffic per peer, lowering it makes partitions likelier. */
-  target: number
-  configured?: ConfiguredPeer[]
-  /** Peers to remember at most. @default 1000 */
-  maxKnown?: number
-  /** Dials under way at most. @default 8 */
-  parallelDials?: number
-  /** Milliseconds for one dial, name resolution and handshake included. @default 10_000 */
-  dialTimeout?: number
-  /** Milliseconds between two looks at whether anything is to do; events are acted on at once. @default 1_000 */
-  tick?: number
-  /** Milliseconds without any peer after which every backoff is forgotten. @default 30_000 */
-  isolation?: number
-  /**
-   * If false a connected peer counts only after {@link PeerKeeper.accept}: a protocol above decides.
-   *
-   * @default true
-   */
-  acceptAll?: boolean
-  clock?: Clock
-  rng?: Rng
-}
-
-export interface PeerKeeperComponents extends DiallerComponents {
-  events: TypedEventTarget<Libp2pEvents>
-}
-
-/** Why a dial was made. */
-export type DialReason = PlannedDial['reason'] | 'seed' | 'manual'
-
-export interface PeerKeeperEvents {
-  /** A source has named a peer; `added` if it was unknown. */
-  candidate: CustomEvent<{ id: PeerId; source: PeerSource; added: boolean }>
-  dial: CustomEvent<{ target: string; reason: DialReason; ok: boolean; error?: string }>
-  /** No peer at all for the isolation time: backoffs were cleared. */
-  isolated: CustomEvent<{ forMs: number }>
-  /** Below target and nobody left to dial now: discovery should look for more. */
-  starving: CustomEvent<{ peers: number; target: number }>
-}
-
-/** Unwanted peers that are not known otherwise, the latest ones. */
-const MAX_HELD_STRANGERS = 1024
-
-/** Where libp2p notes the time of the last successful dial. */
-const DIAL_SUCCESS_KEY = 'last-dial-success'
+/** A peer that has said no hello for so long after connecting won't; hello itself gives up sooner. In milliseconds. */
+const GREETING_TIME = 20_000
 
 /**
  * Keeps this node connected: takes candidates from every source, dials them until there are enough peers, and redials
@@ -83,7 +39,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #unnamed: UnnamedPeers
   readonly #accepted = new Set<string>()
   readonly #connectedAt = new Map<string, number>()
-  readonly #heldStrangers = new Map<string, NonNullable<KnownPeer['held']>>()
+  /** Whom the program is dialling; undefined for an address without a name. */
+  readonly #manual: Array<PeerId | undefined> = []
+  readonly #heldStrangers = new HeldStrangers()
   #stopping?: AbortController
   #timer?: Timer
   #soon?: Timer
@@ -164,11 +122,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     for (const peer of this.known.values()) {
       delete peer.persistence
     }
-    this.#unnamed.clear()
+    this.#unnamed.replace(peers.filter((peer) => peer.id == null))
     for (const { id, addresses, persistence } of peers) {
-      if (id == null) {
-        this.#unnamed.add(addresses, persistence)
-      } else if (!id.equals(this.#components.peerId)) {
+      if (id != null && !id.equals(this.#components.peerId)) {
         this.addCandidate({ id, multiaddrs: addresses, source: persistence })
         this.#persist(id, persistence)
       }
@@ -207,32 +163,81 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
    * @throws what {@link Dialler.dial} throws
    */
   async dial(target: DialTarget, options: AbortOptions & { source?: PeerSource } = {}): Promise<Connection> {
-    const stored = target.id != null && (this.known.get(target.id) != null || (await this.#dialler.isStored(target.id)))
+    const wasKnown =
+      target.id != null && (this.known.get(target.id) != null || (await this.#dialler.isStored(target.id)))
+    this.#manual.push(target.id)
     try {
       const connection = await this.#dialler.dial(target, options)
       const { peer } = this.#note(connection.remotePeer, options.source ?? 'manual') ?? {}
       delete peer?.held
+      this.#heldStrangers.delete(connection.remotePeer)
       this.#recordDial({ ...target, id: connection.remotePeer }, 'manual')
       return connection
     } catch (error) {
       if (options.signal?.aborted !== true) {
         this.#recordDial(target, 'manual', error as Error)
       }
-      if (!stored && target.id != null) {
+      if (!wasKnown && target.id != null) {
         await this.#forgetStored(target.id) // libp2p notes failed dials of strangers; nothing of them is to stay
       }
       throw error
+    } finally {
+      this.#manual.splice(this.#manual.indexOf(target.id), 1)
     }
+  }
+
+  /** True while the program itself waits for a dial to this peer, or to an address at which it may be. */
+  isAskedFor(id: PeerId): boolean {
+    return this.#manual.some((other) => other == null || other.equals(id))
+  }
+
+  /** Why the peer is redialled for ever, if it is: by its id, or because it answers at a configured address. */
+  persistenceOf(id: PeerId): Persistence | undefined {
+    const persistence = this.known.get(id)?.persistence ?? this.#unnamed.answeredBy(id)?.persistence
+    return persistence === 'seed' ? undefined : persistence
   }
 
   /** The peer is one of us: it counts from now on, until it disconnects. */
   accept(id: PeerId, direction: 'inbound' | 'outbound'): void {
+    const { clock } = this.#init
     if (direction === 'inbound') {
       this.addCandidate({ id, multiaddrs: [], source: 'inbound' })
+    } else {
+      this.#recordSuccess(id)
     }
     this.#accepted.add(id.toString())
-    this.#isolatedSince = this.#init.clock.monotonic()
+    this.#isolatedSince = clock.monotonic()
     this.#lookSoon()
+  }
+
+  /**
+   * The peer has shown that it is not one of us. With `holdFor` it is not dialled for so many milliseconds unless the
+   * program asks; and unless it is configured nothing of it is kept but that.
+   */
+  reject(id: PeerId, reason: string, holdFor = 0): void {
+    const until = this.#init.clock.monotonic() + holdFor
+    const known = this.known.get(id)
+    const unnamed = this.#unnamed.answeredBy(id)
+    if (known != null) {
+      known.lastError = reason
+    }
+    if (holdFor === 0) {
+      return
+    }
+    if (unnamed != null) {
+      unnamed.heldUntil = until
+    }
+    if (known?.persistence != null) {
+      known.held = { until, reason }
+      return
+    }
+    this.#heldStrangers.add(id, { until, reason })
+    void this.forget(id)
+  }
+
+  /** Why a peer is not dialled for a while, known or not. */
+  heldReason(id: PeerId): KnownPeer['held'] {
+    return this.known.get(id)?.held ?? this.#heldStrangers.get(id)
   }
 
   isAccepted(id: PeerId): boolean {
@@ -242,23 +247,6 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   /** True while a dial to the peer is under way. */
   isDialling(id: PeerId): boolean {
     return this.#dialler.inFlight.has(id.toString())
-  }
-
-  /** Does not dial the peer, known or not, for `ms` milliseconds by itself; a manual dial lifts it. */
-  hold(id: PeerId, ms: number, reason: string): void {
-    const held = { until: this.#init.clock.monotonic() + ms, reason }
-    const known = this.known.get(id)
-    if (known != null) {
-      known.held = held
-      return
-    }
-    // A stranger must not get a place among the known peers by being unwanted; it is remembered only in case it gets one.
-    const key = id.toString()
-    this.#heldStrangers.delete(key)
-    this.#heldStrangers.set(key, held)
-    if (this.#heldStrangers.size > MAX_HELD_STRANGERS) {
-      this.#heldStrangers.delete(this.#heldStrangers.keys().next().value as string)
-    }
   }
 
   /** Forgets the peer and what is stored about it. */
@@ -288,16 +276,32 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const { clock } = this.#init
     const at = clock.monotonic()
     const known = this.known.get(id)
-    if (known != null) {
-      this.known.recordDisconnect(known, at - (this.#connectedAt.get(key) ?? at), clock.now(), at)
-    } else {
+    const lived = at - (this.#connectedAt.get(key) ?? at)
+    if (known == null) {
       void this.#forgetStored(id) // what identify wrote down about strangers must not fill the disk
+    } else if (this.known.recordDisconnect(known, lived, clock.now(), at, this.#accepted.size > 1)) {
+      void this.forget(id)
+    }
+    const unnamed = this.#unnamed.answeredBy(id)
+    if (unnamed != null) {
+      this.#unnamed.recordFailure(unnamed, at) // it waits a little before it looks who answers there now
     }
     this.#connectedAt.delete(key)
     if (this.#accepted.delete(key) && this.#accepted.size === 0) {
       this.#isolatedSince = at
     }
     this.#lookSoon()
+  }
+
+  /** Only a peer that has said hello has been reached: one that answers and then stalls has not. */
+  #recordSuccess(id: PeerId): void {
+    const { clock } = this.#init
+    const known = this.known.get(id)
+    if (known != null) {
+      this.known.record(known, { ok: true, now: clock.now(), at: clock.monotonic(), online: true })
+      const metadata = { [GREETED_KEY]: new TextEncoder().encode(String(clock.now())) }
+      void this.#components.peerStore.merge(id, { metadata }).catch(() => undefined)
+    }
   }
 
   #isConnected(id: PeerId | string): boolean {
@@ -330,6 +334,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
         isDialling: (id) => this.#dialler.inFlight.has(id),
         peers: this.#accepted.size,
         dialling: this.#dialler.inFlight.size,
+        greeting: this.#greeting(at),
         target,
         maxParallel: parallelDials
       },
@@ -340,7 +345,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
     const free = Math.max(0, parallelDials - this.#dialler.inFlight.size)
     const unnamed = this.#unnamed
-      .due(at, this.#accepted.size === 0)
+      .due(at, this.#accepted.size === 0, (id) => this.#isConnected(id))
       .filter(({ addresses }) => !this.#dialler.inFlight.has(addresses[0]?.toString() ?? ''))
     for (const { key } of unnamed.slice(0, free)) {
       void this.#attemptUnnamed(key)
@@ -351,17 +356,26 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
   }
 
-  async #attempt(target: DialTarget, reason: DialReason): Promise<Connection | undefined> {
+  #greeting(at: number): number {
+    let count = 0
+    for (const [key, since] of this.#connectedAt) {
+      count += !this.#accepted.has(key) && at - since < GREETING_TIME ? 1 : 0
+    }
+    return count
+  }
+
+  async #attempt(target: DialTarget, reason: DialReason): Promise<Connection | Error> {
     const signal = this.#stopping?.signal
     try {
       const connection = await this.#dialler.dial(target, { signal })
       this.#recordDial({ ...target, id: connection.remotePeer }, reason)
       return connection
     } catch (error) {
-      if (signal?.aborted !== true) {
+      const isSelf = (error as Error).name === 'DialSelfError'
+      if (signal?.aborted !== true && !isSelf) {
         this.#recordDial(target, reason, error as Error)
       }
-      return undefined
+      return error as Error
     }
   }
 
@@ -370,14 +384,17 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     if (entry == null) {
       return
     }
-    const connection = await this.#attempt({ addresses: entry.addresses }, entry.persistence)
-    if (connection == null) {
-      this.#unnamed.recordFailure(entry, this.#init.clock.monotonic())
-      return
+    const result = await this.#attempt({ addresses: entry.addresses }, entry.persistence)
+    const at = this.#init.clock.monotonic()
+    if (!(result instanceof Error)) {
+      const id = result.remotePeer
+      this.#unnamed.recordAnswer(entry, id, at)
+      this.addCandidate({ id, multiaddrs: entry.addresses, source: entry.persistence })
+    } else if (result.name === 'DialSelfError') {
+      this.#unnamed.remove(key) // the same list on all servers names each of them, too
+    } else {
+      this.#unnamed.recordFailure(entry, at)
     }
-    this.#unnamed.remove(key) // it has a name now, and is redialled by it
-    this.addCandidate({ id: connection.remotePeer, multiaddrs: entry.addresses, source: entry.persistence })
-    this.#persist(connection.remotePeer, entry.persistence)
   }
 
   #persist(id: PeerId, persistence: ConfiguredPeer['persistence']): void {
@@ -390,15 +407,12 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   #recordDial({ id, addresses = [] }: DialTarget, reason: DialReason, error?: Error): void {
     const { clock } = this.#init
     const known = id == null ? undefined : this.known.get(id)
-    if (known != null) {
-      const forget = this.known.record(known, {
-        ok: error == null,
-        now: clock.now(),
-        at: clock.monotonic(),
-        ...(error == null ? {} : { error: error.message }),
-        online: this.#accepted.size > 0
-      })
-      if (forget) {
+    const at = clock.monotonic()
+    if (known != null && error == null) {
+      known.lastAttemptAt = at
+    } else if (known != null) {
+      const outcome = { ok: false, now: clock.now(), at, error: error?.message ?? '', online: this.#accepted.size > 0 }
+      if (this.known.record(known, outcome)) {
         void this.forget(known.id)
       }
     }
@@ -418,9 +432,8 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     if (result?.displaced != null) {
       void this.#forgetStored(result.displaced.id)
     }
-    const held = this.#heldStrangers.get(id.toString())
+    const held = this.#heldStrangers.get(id)
     if (result != null && held != null) {
-      this.#heldStrangers.delete(id.toString())
       result.peer.held = held
     }
     return result
@@ -434,7 +447,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       if (peer.addresses.length === 0) {
         continue
       }
-      const success = peer.metadata.get(DIAL_SUCCESS_KEY)
+      const success = peer.metadata.get(GREETED_KEY)
       const result = this.#note(peer.id, 'store')
       if (result?.added === true && success != null) {
         result.peer.lastSuccess = Number(new TextDecoder().decode(success)) || clock.now()

@@ -21,6 +21,8 @@ export interface DialSituation {
   peers: number
   /** How many dials are under way. */
   dialling: number
+  /** Peers that have connected a moment ago and have not said hello yet: they may become peers. */
+  greeting: number
   /** How many peers we want. */
   target: number
   /** How many dials may be under way at once. */
@@ -58,7 +60,7 @@ export function planDials(situation: DialSituation, rng: Rng): PlannedDial[] {
       persistent.push({ peer, reason: peer.persistence })
     }
   }
-  const wanted = Math.max(0, situation.target - situation.peers - situation.dialling)
+  const wanted = Math.max(0, situation.target - situation.peers - situation.dialling - situation.greeting)
   const ordered = shuffled(rng, others).sort((a, b) => rank(a) - rank(b))
   return [
     ...shuffled(rng, persistent),

@@ -156,8 +156,8 @@ describe('PeerKeeper without a network', () => {
     const clock = new FakeClock()
     const { keeper, dials } = alone(clock)
     await keeper.start()
+    keeper.reject(named('a'), 'wrong network', 3_600_000)
     keeper.addCandidate({ id: named('a'), multiaddrs: [at(1)], source: 'mdns' })
-    keeper.hold(named('a'), 3_600_000, 'wrong network')
     await clock.tickAsync(3_599_000)
     expect(dials).toEqual([])
     await expect(keeper.dial({ id: named('a') })).rejects.toMatchObject({ name: 'DialFailedError' })
@@ -195,17 +195,64 @@ describe('PeerKeeper in a plain libp2p node', () => {
     }
   })
 
-  it('learns who answers at a configured address without id, and redials it by name', async () => {
-    const [privateKey, port] = [await makeKey(), await closedPort()]
-    const id = peerIdFromPrivateKey(privateKey)
+  it('redials a configured address without id whoever answers there, a server with a new identity as well', async () => {
+    const port = await closedPort()
     const node = await keeping({ configured: [{ addresses: [at(port)], persistence: 'persistent' }] })
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < 3; round++) {
+      const privateKey = await makeKey()
+      const id = peerIdFromPrivateKey(privateKey)
       const other = await plainNode({ privateKey, port })
       await until(() => node.services.keeper.isAccepted(id))
-      await until(() => node.services.keeper.get(id)?.persistence === 'persistent')
+      expect(node.services.keeper.persistenceOf(id)).toBe('persistent')
       await other.stop()
       await until(() => !node.services.keeper.isAccepted(id))
     }
+  })
+
+  it('does not dial its own address for ever because a list names it', async () => {
+    const port = await closedPort()
+    const failed: string[] = []
+    const node = await keeping({ configured: [{ addresses: [at(port)], persistence: 'bootstrap' }] }, { port })
+    node.services.keeper.addEventListener('dial', ({ detail }) => failed.push(detail.error ?? ''))
+    await new Promise((resolve) => setTimeout(resolve, 500)) // some looks
+    expect(failed).toEqual([])
+  })
+
+  it('counts peers that are still greeting, so that those who stall do not make it overshoot', async () => {
+    const stallers = await Promise.all(Array.from({ length: 6 }, async () => plainNode()))
+    const node = await keeping({ target: 2, acceptAll: false })
+    for (const other of stallers) {
+      node.services.keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' })
+    }
+    await until(() => node.getPeers().length === 2)
+    await new Promise((resolve) => setTimeout(resolve, 300)) // some more looks
+    expect(node.getPeers()).toHaveLength(2)
+  })
+
+  it('does not take a connection for a success before the peer is accepted', async () => {
+    const [node, other] = await Promise.all([keeping({ acceptAll: false }), plainNode()])
+    const { keeper } = node.services
+    keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' })
+    await until(() => node.getPeers().length === 1)
+    expect(keeper.get(other.peerId)?.lastSuccess).toBeUndefined()
+    keeper.accept(other.peerId, 'outbound')
+    expect(keeper.get(other.peerId)?.lastSuccess).toBeTypeOf('number')
+  })
+
+  it('keeps nothing of a peer that is not one of us but that it is not to be dialled', async () => {
+    const [node, other] = await Promise.all([keeping({ acceptAll: false }), plainNode()])
+    const { keeper } = node.services
+    const candidate = { id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' as const }
+    keeper.addCandidate(candidate)
+    await until(() => node.getPeers().length === 1)
+    keeper.reject(other.peerId, 'of another network', 3_600_000)
+    await node.hangUp(other.peerId)
+    await until(async () => !(await node.peerStore.has(other.peerId)))
+    expect(keeper.get(other.peerId)).toBeUndefined()
+    keeper.addCandidate(candidate)
+    expect(keeper.get(other.peerId)?.held?.reason).toBe('of another network')
+    await new Promise((resolve) => setTimeout(resolve, 300)) // some looks
+    expect(node.getPeers()).toEqual([])
   })
 
   it('counts a peer only once it is accepted, if something above decides that', async () => {

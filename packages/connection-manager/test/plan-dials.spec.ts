@@ -27,6 +27,7 @@ function situation(known: KnownPeer[], fields: Partial<DialSituation> = {}): Dia
     isDialling: () => false,
     peers: 1,
     dialling: 0,
+    greeting: 0,
     target: 8,
     maxParallel: 8,
     ...fields

@@ -1,5 +1,5 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { expandIp6 } from './source-group.js'
+import { expandIp6, ipOf } from './source-group.js'
 
 /**
  * From where an address can be reached.
@@ -51,6 +51,18 @@ export function addressScope(address: Multiaddr): AddressScope {
     default:
       return 'unusable'
   }
+}
+
+/**
+ * The scope of a peer, by the address it is connected from. Two addresses that nobody else could use say something here:
+ * an IPv4-mapped one is its IPv4 address, as sockets for both protocols write it, and an IPv6 link-local one is a neighbour.
+ */
+export function observedScope(remote: Multiaddr): AddressScope {
+  const found = ipOf(remote)
+  if (found?.version === 4) {
+    return ip4Scope(found.ip)
+  }
+  return found != null && /^fe[89ab]/i.test(found.ip) ? 'private' : addressScope(remote)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
-import { addressScope, fitsScope, type AddressScope } from '../src/index.js'
+import { addressScope, fitsScope, observedScope, type AddressScope } from '../src/index.js'
 
 const ID = '12D3KooWHJyHZFrc7YLUHT4NJgW3LF4y2RPaAPiUnWqrKrnPN91w'
 
@@ -52,6 +52,25 @@ describe('addressScope', () => {
     ['/', 'unusable']
   ])('%s is %s', (address, expected) => {
     expect(addressScope(multiaddr(address))).toBe(expected)
+  })
+})
+
+describe('observedScope', () => {
+  it.each<[string, AddressScope]>([
+    ['/ip4/127.0.0.1/tcp/1', 'loopback'],
+    ['/ip4/192.168.1.1/tcp/1', 'private'],
+    ['/ip4/203.0.113.7/tcp/1', 'public'],
+    ['/ip6/::ffff:127.0.0.1/tcp/1', 'loopback'],
+    ['/ip6/::ffff:c0a8:101/tcp/1', 'private'],
+    ['/ip6/::ffff:203.0.113.7/tcp/1', 'public'],
+    ['/ip6zone/eth0/ip6/fe80::1/tcp/1', 'private'],
+    ['/ip6/::1/tcp/1', 'loopback'],
+    ['/ip6/2001:db8::1/tcp/1', 'public'],
+    [`/ip4/203.0.113.7/tcp/1/p2p/${ID}/p2p-circuit`, 'public'],
+    ['/dns4/example.com/tcp/1', 'public'],
+    [`/p2p/${ID}`, 'unusable']
+  ])('a peer at %s is %s', (address, expected) => {
+    expect(observedScope(multiaddr(address))).toBe(expected)
   })
 })
 

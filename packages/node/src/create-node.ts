@@ -4,6 +4,7 @@ import type { DeadConnectionError } from '@penin/connection-manager'
 import { Admission, TrafficMeter, type Refusal } from '@penin/connection-manager'
 import {
   assertSupportedRuntime,
+  InvalidArgumentError,
   printable,
   systemClock,
   systemRng,
@@ -51,6 +52,7 @@ export async function createNode(options: NodeOptions = {}): Promise<PeninNode> 
   assertSupportedRuntime()
   const { privateKey, logger, dns, metrics, reporter, signal, clock, rng, env, configFile, flags, ...code } = options
   const layers = { code, ...(env && { env }), ...(configFile && { configFile }), ...(flags && { flags }) }
+  assertEd25519(privateKey)
   const { config, warnings } = resolveConfig(layers)
   return new Startup(config, warnings, {
     ...(privateKey && { privateKey }),
@@ -60,6 +62,18 @@ export async function createNode(options: NodeOptions = {}): Promise<PeninNode> 
     rng: rng ?? systemRng,
     overrides: { ...(logger && { logger }), ...(dns && { dns }), ...(metrics && { metrics }) }
   }).run()
+}
+
+/** Other kinds of key would be refused by every peer. */
+function assertEd25519(privateKey: unknown): void {
+  const type = (privateKey as { type?: unknown } | undefined)?.type
+  if (privateKey != null && type !== 'Ed25519') {
+    throw new InvalidArgumentError(
+      'privateKey',
+      typeof type === 'string' ? type : typeof privateKey,
+      'an Ed25519 private key'
+    )
+  }
 }
 
 type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'signal'> &
@@ -144,7 +158,10 @@ class Startup {
       maxConnections: connections.max,
       inboundRate: { burst: connections.inboundBurst, perSecond: connections.inboundPerSecond },
       connections: () => this.#node?.libp2p.getConnections().length ?? 0,
-      isExempt: (id) => this.#node?.libp2p.services.keeper.get(id)?.persistence != null,
+      isExempt: (id) => {
+        const keeper = this.#node?.libp2p.services.keeper
+        return keeper != null && (keeper.persistenceOf(id) != null || keeper.isAskedFor(id))
+      },
       onRefusal: this.#onRefusal,
       traffic,
       clock: this.parts.clock

@@ -16,6 +16,9 @@ export interface ExplainInput {
   now: number
   info: PeerInfo
   known?: KnownPeer
+  /** Not dialled for a while, known or not. */
+  held?: KnownPeer['held']
+  isSelf: boolean
   peers: number
   target: number
   refusal?: Refusal | { reason: string; message: string } | undefined
@@ -26,11 +29,14 @@ export function explainPeer(input: ExplainInput): Explanation {
   const { info, known, now } = input
   const id = info.id.toString()
   const connected = info.connectedSince != null
+  if (input.isSelf) {
+    return { id, state: 'unknown', reasons: ['This is this node itself.'] }
+  }
   if (!connected && known == null) {
     return {
       id,
       state: 'unknown',
-      reasons: ['No discovery source has named this peer in this run.', ...refusals(input)]
+      reasons: [...holds(input), 'No discovery source has named this peer in this run.', ...refusals(input)]
     }
   }
   const reasons = connected ? connectedReasons(info, now) : idleReasons(input, known as KnownPeer)
@@ -52,22 +58,29 @@ function connectedReasons(info: PeerInfo, now: number): string[] {
   }
 }
 
-function idleReasons({ at, info, peers, target }: ExplainInput, known: KnownPeer): string[] {
-  const reasons: string[] = []
-  if (known.held != null && known.held.until > at) {
-    const minutes = Math.ceil((known.held.until - at) / 60_000)
-    reasons.push(`Not dialled for another ${minutes} min: ${printable(known.held.reason, 200)}.`)
+function holds({ held, at }: ExplainInput): string[] {
+  if (held == null || held.until <= at) {
+    return []
   }
+  const minutes = Math.ceil((held.until - at) / 60_000)
+  return [`Not dialled for another ${minutes} min: ${printable(held.reason, 200)}.`]
+}
+
+function idleReasons(input: ExplainInput, known: KnownPeer): string[] {
+  const { at, info, peers, target } = input
+  const reasons = holds(input)
   if (info.state === 'dialling') {
     reasons.push('A dial is under way.')
   }
   if (info.addresses.length === 0) {
     reasons.push('No address of it is known.')
   }
-  if (known.failures > 0) {
+  if (known.failures > 0 && reasons.length === 0) {
     const wait = Math.max(0, Math.round((known.nextAttemptAt - at) / 1000))
     const why = known.lastError == null ? '' : ` (last: ${printable(known.lastError, 300)})`
-    reasons.push(`${known.failures} failures in a row${why}; next dial in ${wait} s or later.`)
+    reasons.push(
+      `${known.failures} ${known.failures === 1 ? 'failure' : 'failures in a row'}${why}; next dial in ${wait} s or later.`
+    )
   }
   if (known.persistence == null && peers >= target) {
     reasons.push(`This node has as many peers as it wants (${peers} of ${target}); it is dialled when one leaves.`)

@@ -281,14 +281,17 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   #onRefused(connection: Connection, reason: Error): void {
+    const { keeper } = this.libp2p.services
     const id = connection.remotePeer
     const { name, message } = reason
     this.#counters.peersRefused[name] = (this.#counters.peersRefused[name] ?? 0) + 1
-    if (name === 'WrongNetworkError' || name === 'ForeignPeerError') {
-      this.libp2p.services.keeper.hold(id, UNWANTED_HOLD, message)
-    }
+    const persistence = keeper.persistenceOf(id)
+    keeper.reject(id, message, name === 'WrongNetworkError' || name === 'ForeignPeerError' ? UNWANTED_HOLD : 0)
     this.peers.noteRefusal(id, { reason: name, message })
     this.safeDispatchEvent('peer:refused', { detail: { id, name, message } })
+    if (persistence != null) {
+      this.warn(`the ${persistence} peer ${id.toString()} was refused: ${message}`)
+    }
   }
 
   readonly #onDisconnect = ({ detail: id }: CustomEvent<PeerId>): void => {

@@ -88,12 +88,21 @@ export class Peers {
       throw new PeerIdentityMismatchError(expected.toString(), address)
     }
     const id = expected ?? parsed.id
+    const wasKnown = id != null && this.#keeper.get(id) != null
     const connection = await this.#keeper.dial(
       { ...(id == null ? {} : { id }), addresses: [parsed.address] },
       { signal: options.signal, source: 'manual' }
     )
-    await this.#acquainted(connection, options.signal)
-    return this.get(connection.remotePeer)
+    const peer = connection.remotePeer
+    try {
+      await this.#acquainted(connection, options.signal)
+    } catch (error) {
+      if (id == null || !wasKnown) {
+        await this.#keeper.forget(peer)
+      }
+      throw error
+    }
+    return this.get(peer)
   }
 
   /** Closes the connection to a peer and forgets it. It may come back by itself, or be found again. */
@@ -151,6 +160,8 @@ export class Peers {
       now: clock.now(),
       info: this.#describe(peer, known, connections),
       ...(known == null ? {} : { known }),
+      held: this.#keeper.heldReason(peer),
+      isSelf: libp2p.peerId.equals(peer),
       peers: this.#keeper.peerCount,
       target: this.#keeper.target,
       refusal: this.#refusals.get(peer.toString())
@@ -213,6 +224,7 @@ export class Peers {
     const [first] = connections
     const greeting = libp2p.services.hello.get(id)
     const flows = connections.map((connection) => traffic.of(connection))
+    const persistence = this.#keeper.persistenceOf(id)
     const key = id.type === 'Ed25519' ? id.publicKey.raw : undefined
     return {
       id,
@@ -240,7 +252,7 @@ export class Peers {
               prompts: greeting.prompts
             }
           }),
-      ...(known?.persistence == null ? {} : { persistence: known.persistence })
+      ...(persistence == null ? {} : { persistence })
     }
   }
 

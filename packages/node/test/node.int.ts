@@ -233,7 +233,9 @@ describe('explain', () => {
     await expect(node.peers.add(other.addresses[0]?.toString() ?? '')).rejects.toMatchObject({
       name: 'WrongNetworkError'
     })
-    await until(() => node.peers.explain(other.id).state === 'known', { message: 'still connected' })
+    await until(() => node.libp2p.getConnections(other.id).length === 0, { message: 'still connected' })
+    expect(node.peers.explain(other.id).state).toBe('unknown') // nothing of it is kept but that it is unwanted
+    expect(node.peers.explain(node.id).reasons).toEqual(['This is this node itself.'])
     expect(node.peers.explain(other.id).reasons.join(' ')).toMatch(/Not dialled for another 60 min: .*"other"/)
     expect(() => node.peers.explain('nobody')).toThrow(/is not known/)
   })

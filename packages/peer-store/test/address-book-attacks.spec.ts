@@ -1,6 +1,7 @@
 import { seededRng } from '@penin/testing'
 import { describe, expect, it } from 'vitest'
-import { addressGroup, AddressBook, fromJSON, openAddressBook, toJSON } from '../src/index.js'
+import type { AddressBook } from '../src/index.js'
+import { addressGroup, fromJSON, openAddressBook, toJSON } from '../src/index.js'
 import { candidate, HOUR, idOf, ipOf, makeBook, MINUTE, SECRET, SELF, signed } from './address-book-support.js'
 import { MemoryDatastore } from 'datastore-core'
 

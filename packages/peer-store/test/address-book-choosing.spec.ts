@@ -212,4 +212,3 @@ describe('what is named to others', () => {
     expect(ids(['private', 'public'])).toEqual([1, 2, 3, 6, 7, 8].map(idOf).sort())
   })
 })
-

@@ -7,10 +7,10 @@ import fc from 'fast-check'
 import { Key } from 'interface-datastore'
 import { describe, expect, it } from 'vitest'
 import { decodeEntry, encodeEntry } from '../src/address-book/records.js'
-import { AddressBook, BOOK_PREFIX, fromJSON, openAddressBook, openStore, toJSON } from '../src/index.js'
+import { BOOK_PREFIX, fromJSON, openAddressBook, openStore, toJSON } from '../src/index.js'
 import { candidate, HOUR, idOf, makeBook, SECRET, SELF, signed } from './address-book-support.js'
 import { collect, makeDir } from './support.js'
-import type { OpenAddressBookOptions, StoredAddressBook, StoredEntry } from '../src/index.js'
+import type { OpenAddressBookOptions, StoredAddressBook, StoredEntry, AddressBook } from '../src/index.js'
 import type { Datastore, Pair } from 'interface-datastore'
 
 async function open(datastore: Datastore, more: Partial<OpenAddressBookOptions> = {}): Promise<StoredAddressBook> {
@@ -143,6 +143,24 @@ describe('remembering', () => {
     await clock.tickAsync(1000)
     expect(stats().dirty).toBe(0)
     expect(contents((await open(inner)).book)).toEqual(contents(book))
+  })
+
+  it('more unwritten changes than can be kept apart become one writing of everything', async () => {
+    const datastore = new MemoryDatastore()
+    await datastore.put(new Key(`${BOOK_PREFIX}nonsense`), Uint8Array.of(1))
+    const { book, stats, flush } = await open(datastore)
+    await flush()
+    await datastore.put(new Key(`${BOOK_PREFIX}ban/${idOf(7)}`), Uint8Array.of(1))
+    fill(book)
+    for (let n = 1000; n < 120_000; n++) {
+      book.add(candidate(n))
+      book.remove(idOf(n))
+    }
+    expect(stats().dirty).toBeLessThan(110_000)
+    await flush()
+    const after = await open(datastore)
+    expect(after.loaded).toMatchObject({ dropped: 0, newKey: false })
+    expect(contents(after.book)).toEqual(contents(book))
   })
 
   it('a lower maxSize keeps what has room, and deletes the rest', async () => {
@@ -285,7 +303,7 @@ describe('JSON', () => {
     const text = JSON.stringify(toJSON(book.snapshot()))
     expect(text).not.toContain(Buffer.from(SECRET).toString('base64'))
     const { book: same } = makeBook()
-    expect(same.restore(fromJSON(text))).toEqual({ restored: book.size, dropped: 0 })
+    expect(same.restore(fromJSON(text))).toEqual({ restored: book.size, dropped: 0, changed: [] })
     expect(contents(same)).toEqual(contents(book))
     const { book: other } = makeBook({ secret: SECRET.toReversed() })
     other.restore(fromJSON(JSON.parse(text)))

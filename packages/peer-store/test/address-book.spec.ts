@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AddressBook, DEFAULT_MAX_SIZE, isTerrible } from '../src/index.js'
-import { candidate, DAY, HOUR, idOf, ipOf, makeBook, MINUTE, SECRET, SELF, signed } from './address-book-support.js'
-import type { BookEntry, TrackRecord } from '../src/index.js'
+import { candidate, DAY, HOUR, idOf, ipOf, makeBook, MINUTE, SECRET, SELF } from './address-book-support.js'
+import type { TrackRecord } from '../src/index.js'
 
 /** Two peers of one group that want the same place among the tried; the first has it, last reached 5 hours ago. */
 function collision(): {

@@ -287,7 +287,8 @@ export class Asker {
     try {
       stream = await connection.newStream(PEX_PROTOCOL, { signal })
     } catch (error) {
-            throw error
+      undo()
+      throw error
     }
     try {
       counters.stats.asked++

@@ -8,8 +8,8 @@ export interface PeerStoreBookComponents {
 }
 
 /**
- * The address book of a plain libp2p node: its peer store. Peers that were told of become known to it, with a
- * `peer:discovery` event, as after any other discovery; nothing bounds it but the rate at which news is taken.
+ * The address book of a plain libp2p node: its peer store. Peers that were told of become known to it, and
+ * libp2p says so with a `peer:discovery` event; nothing bounds it but the rate at which news is taken.
  */
 export class PeerStoreBook implements PexSource, PexSink {
   #changes = 0
@@ -47,21 +47,16 @@ export class PeerStoreBook implements PexSource, PexSink {
     return this.#changes
   }
 
-  addCandidate({ id, multiaddrs, record }: Candidate): void {
+  addCandidate({ id, record }: Candidate): void {
     if (record != null) {
-      void this.#add(id, multiaddrs, record.envelope)
+      void this.#add(id, record.envelope)
     }
   }
 
-  async #add(id: PeerId, multiaddrs: Candidate['multiaddrs'], envelope: Uint8Array): Promise<void> {
-    const { peerStore, events } = this.components
+  async #add(id: PeerId, envelope: Uint8Array): Promise<void> {
     try {
-      const isNew = !(await peerStore.has(id))
-      if (await peerStore.consumePeerRecord(envelope, { expectedPeer: id })) {
+      if (await this.components.peerStore.consumePeerRecord(envelope, { expectedPeer: id })) {
         this.#changes++
-      }
-      if (isNew) {
-        events.safeDispatchEvent('peer:discovery', { detail: { id, multiaddrs } })
       }
     } catch {
       // the database is being closed, or is full: the peer will be told of again

@@ -172,9 +172,9 @@ function decode<T>(fn: () => T): T {
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return bytes.byteLength >= prefix.byteLength && isEqual(bytes.subarray(0, prefix.byteLength), prefix)
+  return isEqual(bytes.subarray(0, prefix.byteLength), prefix)
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+  return Buffer.compare(a, b) === 0
 }

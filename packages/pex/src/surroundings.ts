@@ -1,5 +1,5 @@
 import type { Connection } from '@libp2p/interface'
-import { addressScope, sourceGroup, type Clock, type PeerReporter, type Rng } from '@penin/interface'
+import { observedScope, sourceGroup, type Clock, type PeerReporter, type Rng } from '@penin/interface'
 import type { IsPeer } from './contracts.js'
 import type { Counters } from './counters.js'
 import { PexMalformedError } from './errors.js'
@@ -22,7 +22,7 @@ export interface Surroundings {
 /** The other end, as this one sees it. */
 export function tellerOf(connection: Connection): Teller {
   const { remotePeer: peer, remoteAddr } = connection
-  return { peer, scope: addressScope(remoteAddr), sourceGroup: sourceGroup(remoteAddr) }
+  return { peer, scope: observedScope(remoteAddr), sourceGroup: sourceGroup(remoteAddr) }
 }
 
 /** Reports a peer that has broken the rules; anything else that went wrong is nobody's fault. */

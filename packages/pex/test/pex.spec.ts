@@ -214,9 +214,10 @@ describe('what a node says of itself', () => {
   })
 
   it('is cut to sixteen addresses and fits into a record, however many there are', async () => {
-    const long = Array.from({ length: 100 }, (_, i) => `/dns4/${'x'.repeat(60)}.example.com/tcp/${i + 1}`)
+    const name = Array<string>(3).fill('x'.repeat(60)).join('.')
+    const long = Array.from({ length: 100 }, (_, i) => `/dns4/${name}.example.com/tcp/${i + 1}`)
     const many = Array.from({ length: 100 }, (_, i) => `/ip4/203.0.113.9/tcp/${i + 1}`)
-    for (const [all, count] of [[many, 16] as const, [long, 16] as const]) {
+    for (const [all, count] of [[many, 16] as const, [long, 8] as const]) {
       const [a, b] = [await exchanger({}, { addresses: all }), await exchanger()]
       await dial(a.node, b.node)
       await a.service.ask(b.node.peerId)
@@ -292,11 +293,21 @@ describe('ask()', () => {
       message: 'no'
     })
     expect(await failing(stranger.peerId)).toMatchObject({ name: 'PexFailedError' })
+    expect(await failing(stranger.peerId)).toMatchObject({ name: 'PexFailedError' }) // it has never been asked
     await a.service.ask(b.node.peerId)
     expect(await failing(b.node.peerId)).toMatchObject({ name: 'PexAskedLatelyError', peer, retryAfter: 600_000 })
     await a.node.stop()
     expect(await failing(b.node.peerId)).toMatchObject({ name: 'NotRunningError' })
-    expect(a.service.stats()).toMatchObject({ asked: 1, askFailures: { failed: 1 } })
+    expect(a.service.stats()).toMatchObject({ asked: 1, askFailures: { failed: 2 } })
+  })
+
+  it('does not use up what a relay allows', async () => {
+    const [a, b] = [await exchanger({ wants: () => 5 }, { limited: true }), await exchanger()]
+    await dial(a.node, b.node)
+    await untilKnown(a.node, b.node)
+    await expect(a.service.ask(b.node.peerId)).rejects.toMatchObject({ name: 'PexNotConnectedError' })
+    await a.clock.tickAsync(60_000)
+    expect(a.service.stats().asked).toBe(0)
   })
 
   it('ends with the node that is stopped, and with its signal', async () => {

@@ -72,7 +72,7 @@ describe('a signed record', () => {
     const other = {
       domain: 'libp2p-peer-record',
       codec: Uint8Array.of(9, 9),
-      marshal: () => Uint8Array.of(1),
+      marshal: () => new PeerRecord({ peerId: peer.id, multiaddrs: [], seqNumber: 1n }).marshal(),
       equals: () => false
     }
     const alien = (await RecordEnvelope.seal(other, peer.key)).marshal()

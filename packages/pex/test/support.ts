@@ -138,6 +138,8 @@ export interface Pretence {
   addresses?: string[]
   /** From where it believes other nodes to be connected. */
   remote?: string
+  /** Whether its connections are those of a relay, with limits on time and bytes. */
+  limited?: boolean
 }
 
 /** A node with peer exchange, and what it has to do with. */
@@ -176,6 +178,9 @@ function pretending(components: PexComponents, pretence: Pretence): PexComponent
       get: (target, name) => {
         if (name === 'remoteAddr' && pretence.remote != null) {
           return multiaddr(pretence.remote)
+        }
+        if (name === 'limits' && pretence.limited === true) {
+          return { seconds: 60 }
         }
         const value: unknown = Reflect.get(target, name, target)
         return typeof value === 'function' ? (value.bind(target) as unknown) : value

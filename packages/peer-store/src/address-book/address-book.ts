@@ -1,11 +1,13 @@
 import { InvalidArgumentError, systemClock, systemRng, type Clock, type Rng } from '@penin/interface'
 import { examineAddress } from './address-facts.js'
 import { Bans } from './bans.js'
+import { exchangeCount, exchangeEntry, maySee } from './exchange.js'
 import { findViolations, type Violation } from './invariants.js'
 import { Intake } from './intake.js'
+import { KeyedRandom } from './keyed-random.js'
 import { Marks } from './marks.js'
-import { BUCKET_SIZE, DEFAULT_MAX_SIZE, EXCHANGE_SHARE, EXPIRE_STEP, MAX_ANCHORS, MAX_EXCHANGE } from './parameters.js'
-import { MIN_EXCHANGE, MAX_OWN_ADDRESSES, NEW_BUCKETS, SEEN_STEP, TRIED_BUCKETS } from './parameters.js'
+import { BUCKET_SIZE, DEFAULT_MAX_SIZE, EXPIRE_STEP, MAX_ANCHORS, MAX_EXCHANGE } from './parameters.js'
+import { MAX_GROUP, MAX_SEQ, MAX_OWN_ADDRESSES, NEW_BUCKETS, SEEN_STEP, TRIED_BUCKETS } from './parameters.js'
 import { PendingTests, type PendingTest } from './pending-tests.js'
 import { Placement } from './placement.js'
 import { isTerrible } from './quality.js'
@@ -65,7 +67,7 @@ export class AddressBook {
     this.selfId = selfId.toString()
     this.maxSize = Math.min(maxSize, DEFAULT_MAX_SIZE)
     this.#clock = clock
-    this.#rng = rng
+    this.#rng = new KeyedRandom(rng)
     this.#onChange = init.onChange ?? (() => {})
     const bucketSize = Math.max(1, Math.floor(this.maxSize / (NEW_BUCKETS + TRIED_BUCKETS)))
     this.#tables = new Tables(new Placement(secret, Math.min(BUCKET_SIZE, bucketSize)), (entry, isRemoved) => {
@@ -77,7 +79,7 @@ export class AddressBook {
     this.#intake = new Intake({
       tables: this.#tables,
       tests: this.#tests,
-      rng,
+      rng: this.#rng,
       maxSize: this.maxSize,
       isPinned: (id) => this.#marks.isPinned(id),
       isOwn: (endpoint) => this.#own.has(endpoint),
@@ -215,21 +217,13 @@ export class AddressBook {
   sampleForExchange({ scope, max = MAX_EXCHANGE, exclude }: ExchangeOptions): ExchangeEntry[] {
     const now = this.#clock.now()
     const mask = exchangeMask(typeof scope === 'string' ? [scope] : scope)
-    const share = Math.max(MIN_EXCHANGE, Math.floor(EXCHANGE_SHARE * this.size))
-    const count = Math.min(max, MAX_EXCHANGE, share)
     const isEligible = (entry: Entry): boolean =>
-      entry.record != null &&
-      entry.recordScopes !== 0 &&
-      (entry.recordScopes & ~mask) === 0 &&
+      maySee(entry, mask) &&
       this.#isEligible(entry, mask, exclude, now) &&
       this.#marks.get(entry.id)?.private !== true &&
       !isTerrible(entry, now)
-    return sample({ tables: this.#tables, rng: this.#rng, count, isEligible }).flatMap(
-      ({ id, seq, record, addresses }) =>
-        seq == null || record == null
-          ? []
-          : [{ id, seq, record, addresses: addresses.flatMap((a) => (a.certified ? [a.text] : [])) }]
-    )
+    const count = exchangeCount(this.size, max)
+    return sample({ tables: this.#tables, rng: this.#rng, count, isEligible }).flatMap(exchangeEntry)
   }
 
   /** What is known of a peer. */
@@ -397,26 +391,31 @@ export class AddressBook {
   /**
    * Takes in what was remembered or exported, beside what is there. Entries are placed anew; one that finds no place, or
    * that is not as this book would have stored it, is dropped.
+   *
+   * @returns how many entries were taken and dropped, and the ids of those that are not in the book as they were stored
    */
-  restore(snapshot: BookSnapshot): { restored: number; dropped: number } {
+  restore(snapshot: BookSnapshot): { restored: number; dropped: number; changed: string[] } {
     for (const { id, until } of snapshot.bans) {
       this.ban(id, until)
     }
     for (const { id, marks } of snapshot.marks) {
       this.mark(id, marks)
     }
-    let restored = 0
+    let dropped = 0
+    const changed: string[] = []
     for (const stored of snapshot.entries) {
       const isUsable = ID.test(stored.id) && stored.id !== this.selfId && this.size < this.maxSize
-      if (isUsable && restoreEntry(stored, this.#intake)) {
-        restored++
-        this.#onChange('entry', stored.id)
+      const result = isUsable ? restoreEntry(stored, this.#intake) : 'dropped'
+      dropped += result === 'dropped' ? 1 : 0
+      if (result !== 'same') {
+        changed.push(stored.id)
       }
+      this.#onChange('entry', stored.id)
     }
     if (snapshot.anchors.length > 0) {
       this.setAnchors(snapshot.anchors)
     }
-    return { restored, dropped: snapshot.entries.length - restored }
+    return { restored: snapshot.entries.length - dropped, dropped, changed }
   }
 
   /** What is wrong with the book; nothing, always. It walks through everything: for tests. */
@@ -491,9 +490,3 @@ export class AddressBook {
     return viewOf(entry, this.marks(entry.id), this.#bans.until(entry.id, now))
   }
 }
-
-/** The longest group is that of a DNS name. */
-const MAX_GROUP = 260
-
-/** Sequence numbers are unsigned 64-bit integers. */
-const MAX_SEQ = 2n ** 64n - 1n

@@ -7,7 +7,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 export type DirectScope = 'public' | 'private' | 'loopback' | 'onion' | 'name'
 
 /** From where an address can be reached: `relay` stands for an address behind a relay, `name` for a public DNS name. */
-export type AddressScope = DirectScope | 'relay'
+export type BookScope = DirectScope | 'relay'
 
 /** Why an address is not stored. */
 export type AddressRefusal =
@@ -27,7 +27,7 @@ export type AddressRefusal =
 export interface AddressFacts {
   /** The one text for it: the peer's own id cut off, IPv6 shortened, names in lower case. */
   text: string
-  scope: AddressScope
+  scope: BookScope
   /** The scope of the host that is dialled: the relay's for a relayed address, else `scope`. */
   reach: DirectScope
   /** Who counts as one: see {@link addressGroup}. */
@@ -331,7 +331,7 @@ function groupOfIp4(bytes: readonly number[]): string {
 }
 
 /** From where an address can be reached; undefined for one that the book would not store. */
-export function scopeOf(address: Multiaddr | string): AddressScope | undefined {
+export function scopeOf(address: Multiaddr | string): BookScope | undefined {
   const facts = examineAddress(address)
   return typeof facts === 'string' ? undefined : facts.scope
 }

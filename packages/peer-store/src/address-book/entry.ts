@@ -1,11 +1,11 @@
-import type { AddressScope, DirectScope } from './address-facts.js'
+import type { BookScope, DirectScope } from './address-facts.js'
 import type { PeerSource } from '@penin/interface'
 
 /** One address of a peer in the book. */
 export interface BookAddress {
   /** A multiaddr as text, without the peer's id at its end. */
   readonly text: string
-  readonly scope: AddressScope
+  readonly scope: BookScope
   /** The scope of the host that is dialled; differs from `scope` for relayed addresses only. */
   readonly reach: DirectScope
   readonly group: string
@@ -91,6 +91,37 @@ export interface Entry {
   record: Uint8Array | undefined
   recordScopes: number
   proven: string | undefined
+}
+
+/** An entry that stands nowhere yet. Made in one place, so that all entries have their fields in the same order. */
+export function newEntry(
+  { id, addresses, source, sourceGroup, group }: Pick<Entry, 'id' | 'addresses' | 'source' | 'sourceGroup' | 'group'>,
+  now: number,
+  counted: boolean
+): Entry {
+  return {
+    id,
+    addresses,
+    mask: 0,
+    source,
+    sources: [source],
+    sourceGroup,
+    group,
+    table: 'pinned',
+    places: [],
+    newGroups: [],
+    counted,
+    firstSeen: now,
+    lastSeen: now,
+    lastSuccess: 0,
+    lastAttempt: 0,
+    attempts: 0,
+    failures: 0,
+    seq: undefined,
+    record: undefined,
+    recordScopes: 0,
+    proven: undefined
+  }
 }
 
 /** A stored ban. */

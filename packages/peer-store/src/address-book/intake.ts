@@ -1,3 +1,4 @@
+import { newEntry } from './entry.js'
 import { append, certify, examineOffer, ranked, type Offer } from './merge-addresses.js'
 import { MAX_IDS_PER_HOST, MAX_NEW_PLACES, MAX_RECORD_BYTES, SEEN_STEP } from './parameters.js'
 import type { Entry, StoredAddress } from './entry.js'
@@ -127,12 +128,7 @@ export class Intake {
     if (!this.#makeRoom()) {
       return { status: 'refused', reason: 'book-full', refusedAddresses }
     }
-    const entry: Entry = {
-      ...{ id, addresses, mask: 0, source, sources: [source], sourceGroup, group: first.group },
-      ...{ table: 'pinned', places: [], newGroups: [], counted: !isPinned },
-      ...{ firstSeen: now, lastSeen: now, lastSuccess: 0, lastAttempt: 0, attempts: 0, failures: 0 },
-      ...{ seq: undefined, record: undefined, recordScopes: 0, proven: undefined }
-    }
+    const entry = newEntry({ id, addresses, source, sourceGroup, group: first.group }, now, !isPinned)
     setRecord(entry, record, offer.scopes)
     this.tables.insert(entry)
     if (place != null) {

@@ -117,3 +117,9 @@ export const MAX_OWN_ADDRESSES = 64
 
 /** Places looked at by one call of `expire`: 20 calls go through the whole book. */
 export const EXPIRE_STEP = 1024
+
+/** Characters of a group; the longest is that of a DNS name. */
+export const MAX_GROUP = 260
+
+/** Sequence numbers of signed peer records are unsigned 64-bit integers. */
+export const MAX_SEQ = 2n ** 64n - 1n

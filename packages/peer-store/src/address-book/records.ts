@@ -27,27 +27,27 @@ interface Codec<T> {
   decode: (bytes: Uint8Array, options?: object) => T
 }
 
-/** A version byte, the message and its checksum. */
-function seal<T>(codec: Codec<T>, value: T): Uint8Array {
+/** A version byte, the message and its checksum, which also says under which name the record must lie. */
+function seal<T>(name: string, codec: Codec<T>, value: T): Uint8Array {
   const message = codec.encode(value)
   const record = new Uint8Array(1 + message.byteLength + CHECKSUM_BYTES)
   record[0] = RECORD_VERSION
   record.set(message, 1)
   const at = 1 + message.byteLength
   record[at] = CHECKSUM_TAG
-  new DataView(record.buffer).setUint32(at + 1, crc32(message), true)
+  new DataView(record.buffer).setUint32(at + 1, crc32(message, crc32(name)), true)
   return record
 }
 
 /** The message of a record; undefined when as much as one bit of it is not as it was written. Never throws. */
-function open<T>(codec: Codec<T>, record: Uint8Array, limits: object = {}): T | undefined {
+function open<T>(name: string, codec: Codec<T>, record: Uint8Array, limits: object = {}): T | undefined {
   const end = record.byteLength - CHECKSUM_BYTES
   if (record[0] !== RECORD_VERSION || end < 1 || record.byteLength > MAX_BYTES || record[end] !== CHECKSUM_TAG) {
     return undefined
   }
   const message = record.subarray(1, end)
   const stored = new DataView(record.buffer, record.byteOffset).getUint32(end + 1, true)
-  if (stored !== crc32(message)) {
+  if (stored !== crc32(message, crc32(name))) {
     return undefined
   }
   try {
@@ -59,12 +59,14 @@ function open<T>(codec: Codec<T>, record: Uint8Array, limits: object = {}): T | 
 
 const ENTRY_LIMITS = { addresses: MAX_ADDRESSES, sources: 16, newGroups: MAX_NEW_PLACES }
 
-export function encodeEntry({ sources, seq, record, proven, ...entry }: StoredEntry): Uint8Array {
-  return seal(BookEntryRecord, {
-    ...entry,
-    sources,
+export function encodeEntry(entry: StoredEntry): Uint8Array {
+  const { id, addresses, seq, record, proven, ...rest } = entry
+  return seal(`entry/${id}`, BookEntryRecord, {
+    ...rest,
+    addresses: addresses.map(({ text }) => text),
+    certified: addresses.reduce((bits, { certified }, i) => bits | (certified ? 1 << i : 0), 0),
+    proven: proven == null ? 0 : 1 + addresses.findIndex(({ text }) => text === proven),
     record: new Uint8Array(record ?? []),
-    proven: proven ?? '',
     checksum: 0,
     ...(seq == null ? {} : { seq })
   })
@@ -72,57 +74,77 @@ export function encodeEntry({ sources, seq, record, proven, ...entry }: StoredEn
 
 /** The entry of `id`, or undefined for anything that is not just that. */
 export function decodeEntry(id: string, bytes: Uint8Array): StoredEntry | undefined {
-  const found = open(BookEntryRecord, bytes, ENTRY_LIMITS)
-  if (found?.id !== id || found.record.byteLength > MAX_RECORD_BYTES) {
+  const found = open(`entry/${id}`, BookEntryRecord, bytes, ENTRY_LIMITS)
+  if (found == null || found.record.byteLength > MAX_RECORD_BYTES) {
     return undefined
   }
-  const { record, proven, seq, sources, checksum: _, ...entry } = found
-  return {
-    ...entry,
-    sources: sources as PeerSource[],
-    ...(seq == null ? {} : { seq }),
-    ...(record.byteLength === 0 ? {} : { record: Uint8Array.from(record) }),
-    ...(proven === '' ? {} : { proven })
+  const { sourceGroup, group, tried, newGroups, firstSeen, lastSeen, lastSuccess, lastAttempt, attempts } = found
+  const { failures, recordScopes, certified } = found
+  const entry: StoredEntry = {
+    id,
+    addresses: found.addresses.map((text, i) => ({ text, certified: (certified & (1 << i)) !== 0 })),
+    sources: found.sources as PeerSource[],
+    sourceGroup,
+    group,
+    tried,
+    newGroups,
+    firstSeen,
+    lastSeen,
+    lastSuccess,
+    lastAttempt,
+    attempts,
+    failures,
+    recordScopes
   }
+  const proven = found.addresses[found.proven - 1]
+  if (found.seq != null) {
+    entry.seq = found.seq
+  }
+  if (found.record.byteLength > 0) {
+    entry.record = found.record.slice()
+  }
+  if (proven != null) {
+    entry.proven = proven
+  }
+  return entry
 }
 
-export function encodeBan(until: number): Uint8Array {
-  return seal(BookBanRecord, { until: until === Infinity ? 0 : Math.ceil(until), checksum: 0 })
+export function encodeBan(id: string, until: number): Uint8Array {
+  return seal(`ban/${id}`, BookBanRecord, { until: until === Infinity ? 0 : Math.ceil(until), checksum: 0 })
 }
 
-export function decodeBan(bytes: Uint8Array): number | undefined {
-  const until = open(BookBanRecord, bytes)?.until
+export function decodeBan(id: string, bytes: Uint8Array): number | undefined {
+  const until = open(`ban/${id}`, BookBanRecord, bytes)?.until
   return until === 0 ? Infinity : until
 }
 
-export function encodeMarks({
-  persistent = false,
-  private: isPrivate = false,
-  unconditional = false
-}: PeerMarks): Uint8Array {
-  return seal(BookMarksRecord, { persistent, private: isPrivate, unconditional, checksum: 0 })
+export function encodeMarks(
+  id: string,
+  { persistent = false, private: isPrivate = false, unconditional = false }: PeerMarks
+): Uint8Array {
+  return seal(`marks/${id}`, BookMarksRecord, { persistent, private: isPrivate, unconditional, checksum: 0 })
 }
 
-export function decodeMarks(bytes: Uint8Array): PeerMarks | undefined {
-  const { persistent, private: isPrivate, unconditional } = open(BookMarksRecord, bytes) ?? {}
+export function decodeMarks(id: string, bytes: Uint8Array): PeerMarks | undefined {
+  const { persistent, private: isPrivate, unconditional } = open(`marks/${id}`, BookMarksRecord, bytes) ?? {}
   return persistent == null || isPrivate == null || unconditional == null
     ? undefined
     : { persistent, private: isPrivate, unconditional }
 }
 
 export function encodeAnchors(ids: string[]): Uint8Array {
-  return seal(BookAnchorsRecord, { ids, checksum: 0 })
+  return seal('anchors', BookAnchorsRecord, { ids, checksum: 0 })
 }
 
 export function decodeAnchors(bytes: Uint8Array): string[] | undefined {
-  return open(BookAnchorsRecord, bytes, { ids: MAX_ANCHORS })?.ids
+  return open('anchors', BookAnchorsRecord, bytes, { ids: MAX_ANCHORS })?.ids
 }
 
 export function encodeKey(secret: Uint8Array): Uint8Array {
-  return seal(BookKeyRecord, { secret: new Uint8Array(secret), checksum: 0 })
+  return seal('key', BookKeyRecord, { secret: new Uint8Array(secret), checksum: 0 })
 }
 
 export function decodeKey(bytes: Uint8Array): Uint8Array | undefined {
-  const secret = open(BookKeyRecord, bytes)?.secret
+  const secret = open('key', BookKeyRecord, bytes)?.secret
   return secret?.byteLength === SIPHASH_KEY_BYTES ? Uint8Array.from(secret) : undefined
 }

@@ -1,4 +1,4 @@
-import type { AddressFacts, AddressScope, DirectScope } from './address-facts.js'
+import type { AddressFacts, BookScope, DirectScope } from './address-facts.js'
 
 /** The scopes that can be dialled without a relay. */
 export const DIRECT_SCOPES: readonly DirectScope[] = ['public', 'private', 'loopback', 'onion', 'name']
@@ -25,7 +25,7 @@ export function scopeBit({ scope, reach }: Pick<AddressFacts, 'scope' | 'reach'>
 }
 
 /** Addresses that a node which reaches `scopes` can dial: a relayed one needs `relay` and the scope of its relay. */
-export function dialMask(scopes: readonly AddressScope[]): number {
+export function dialMask(scopes: readonly BookScope[]): number {
   let direct = 0
   for (const scope of scopes) {
     direct |= scope === 'relay' ? 0 : bitOf(scope)
@@ -34,7 +34,7 @@ export function dialMask(scopes: readonly AddressScope[]): number {
 }
 
 /** Addresses that a peer of `scopes` may be told: public names go with public addresses, relayed ones with their relay. */
-export function exchangeMask(scopes: readonly AddressScope[]): number {
+export function exchangeMask(scopes: readonly BookScope[]): number {
   let direct = 0
   for (const scope of scopes) {
     direct |= scope === 'relay' ? 0 : bitOf(scope)

@@ -1,8 +1,10 @@
 import { PEER_SOURCES } from '@penin/interface'
 import { examineAddress } from './address-facts.js'
+import { newEntry } from './entry.js'
 import { storedAddress } from './merge-addresses.js'
-import { MAX_ADDRESSES, MAX_NEW_PLACES, MAX_RECORD_BYTES } from './parameters.js'
+import { MAX_ADDRESSES, MAX_GROUP, MAX_NEW_PLACES, MAX_RECORD_BYTES, MAX_SEQ } from './parameters.js'
 import { MAX_MASK } from './scope-mask.js'
+
 import type { Entry, StoredAddress, StoredEntry } from './entry.js'
 import type { Intake } from './intake.js'
 
@@ -26,33 +28,42 @@ export function storedEntry(entry: Entry): StoredEntry {
   }
 }
 
-/** Places a stored entry without pushing anybody out; false if nothing of it can be used. */
-export function restoreEntry(stored: StoredEntry, intake: Intake): boolean {
+/** Whether a stored entry is in the book now just as it was stored, or with less than that, or not at all. */
+export type Restored = 'same' | 'changed' | 'dropped'
+
+/** Places a stored entry without pushing anybody out. */
+export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   const { tables, isPinned } = intake
   const addresses = restoreAddresses(stored, intake)
   const [source] = stored.sources
   if (tables.get(stored.id) != null || addresses.length === 0 || source == null || !isPlausible(stored)) {
-    return false
+    return 'dropped'
   }
-  const { id, sourceGroup, group, firstSeen, lastSeen, lastSuccess, lastAttempt, attempts, failures } = stored
-  const isCertified = stored.seq != null
-  const isShown = isCertified && stored.record != null && stored.record.byteLength <= MAX_RECORD_BYTES
-  const entry: Entry = {
-    ...{ id, addresses, mask: 0, source, sourceGroup, group, table: 'pinned', places: [], newGroups: [] },
-    sources: stored.sources.filter((name, i, all) => PEER_SOURCES.includes(name) && all.indexOf(name) === i),
-    counted: !isPinned(id),
-    ...{ firstSeen, lastSeen, lastSuccess, lastAttempt, attempts, failures },
-    seq: stored.seq,
-    record: isShown ? stored.record : undefined,
-    recordScopes: isShown ? stored.recordScopes & MAX_MASK : 0,
-    proven: addresses.some(({ text }) => text === stored.proven) ? stored.proven : undefined
+  const { id, sourceGroup, group, record, seq } = stored
+  const entry = newEntry({ id, addresses, source, sourceGroup, group }, stored.firstSeen, !isPinned(id))
+  entry.sources = [...new Set(stored.sources)]
+  entry.lastSeen = stored.lastSeen
+  entry.lastSuccess = stored.lastSuccess
+  entry.lastAttempt = stored.lastAttempt
+  entry.attempts = stored.attempts
+  entry.failures = stored.failures
+  entry.seq = seq
+  if (seq != null && record != null && record.byteLength > 0 && record.byteLength <= MAX_RECORD_BYTES) {
+    entry.record = record
+    entry.recordScopes = stored.recordScopes & MAX_MASK
   }
+  entry.proven = addresses.find(({ text }) => text === stored.proven)?.text
   tables.insert(entry)
   const isPlaced = (stored.tried && restoreTried(entry, intake)) || restoreNew(entry, stored, intake)
   if (!isPlaced && entry.counted) {
     tables.remove(entry)
+    return 'dropped'
   }
-  return isPlaced || !entry.counted
+  const isSame =
+    stored.tried === (entry.table === 'tried') &&
+    stored.newGroups.length === entry.newGroups.length &&
+    stored.addresses.length === addresses.length
+  return isSame ? 'same' : 'changed'
 }
 
 function restoreAddresses(stored: StoredEntry, intake: Intake): StoredAddress[] {
@@ -90,20 +101,28 @@ function restoreNew(entry: Entry, stored: StoredEntry, { tables }: Intake): bool
   return entry.places.length > 0
 }
 
-/** Times beyond what a Date can hold, and the like, can only come from a damaged record. */
 function isPlausible(stored: StoredEntry): boolean {
-  const { firstSeen, lastSeen, lastSuccess, lastAttempt, attempts, failures } = stored
+  const { firstSeen, lastSeen, lastSuccess, lastAttempt, attempts, failures, seq } = stored
   return (
-    [firstSeen, lastSeen, lastSuccess, lastAttempt].every((t) => Number.isInteger(t) && t >= 0 && t <= 8.64e15) &&
-    [attempts, failures].every((count) => Number.isInteger(count) && count >= 0) &&
+    isTime(firstSeen) &&
+    isTime(lastSeen) &&
+    isTime(lastSuccess) &&
+    isTime(lastAttempt) &&
+    isTime(attempts) &&
+    isTime(failures) &&
     stored.sources.every((source) => PEER_SOURCES.includes(source)) &&
     isGroup(stored.group) &&
     isGroup(stored.sourceGroup) &&
     stored.newGroups.every((group, i, all) => isGroup(group) && all.indexOf(group) === i) &&
-    (stored.seq == null || (stored.seq >= 0n && stored.seq < 2n ** 64n))
+    (seq == null || (seq >= 0n && seq <= MAX_SEQ))
   )
 }
 
+/** Times beyond what a Date can hold, and the like, can only come from damage. It will do for counts too. */
+function isTime(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 8.64e15
+}
+
 function isGroup(group: string): boolean {
-  return group.length > 0 && group.length <= 260
+  return group.length > 0 && group.length <= MAX_GROUP
 }

@@ -16,7 +16,7 @@ import {
 } from './records.js'
 import { SIPHASH_KEY_BYTES } from './siphash.js'
 import type { AddressBookInit, BookPart } from './types.js'
-import type { BookSnapshot, StoredEntry } from './entry.js'
+import type { BookSnapshot } from './entry.js'
 import type { AbortOptions } from '@libp2p/interface'
 import type { Datastore } from 'interface-datastore'
 
@@ -97,8 +97,8 @@ export async function openAddressBook(options: OpenAddressBookOptions): Promise<
       writer.change(part, id)
     }
   })
-  const { restored, dropped } = book.restore(rows.snapshot)
-  writer.loaded(book, secret, rows)
+  const { restored, dropped, changed } = book.restore(rows.snapshot)
+  writer.loaded(book, secret, rows, changed)
   const loaded: LoadReport = {
     entries: restored,
     bans: book.stats().bans,
@@ -153,11 +153,11 @@ function readRow(rows: Rows, name: string, value: Uint8Array): boolean {
     case 'entry':
       return pushIfFound(entries, decodeEntry(id, value))
     case 'ban': {
-      const until = decodeBan(value)
+      const until = decodeBan(id, value)
       return pushIfFound(bans, until == null ? undefined : { id, until })
     }
     case 'marks': {
-      const found = decodeMarks(value)
+      const found = decodeMarks(id, value)
       return pushIfFound(marks, found == null ? undefined : { id, marks: found })
     }
     case 'anchors': {
@@ -182,16 +182,6 @@ function pushIfFound<T>(list: T[], item: T | undefined): boolean {
   return item != null
 }
 
-/** Whether an entry was restored as it had been stored, as far as restoring can make a difference. */
-function isSame(before: StoredEntry, after: StoredEntry | undefined): boolean {
-  return (
-    after != null &&
-    before.tried === after.tried &&
-    before.newGroups.length === after.newGroups.length &&
-    before.addresses.length === after.addresses.length
-  )
-}
-
 /** Collects what changes and writes it in batches, soon. */
 class BookWriter {
   readonly #datastore: Datastore
@@ -213,22 +203,22 @@ class BookWriter {
     this.#clock = clock
   }
 
-  /** What was restored as it lay on the disk need not be written again; what was not must be, or be deleted. */
-  loaded(book: AddressBook, secret: Uint8Array, { snapshot, garbage, key }: Rows): void {
+  /**
+   * Begins to note changes. What was restored as it lay on the disk need not be written again; the rest (`changed`) must
+   * be, or be deleted.
+   */
+  loaded(book: AddressBook, secret: Uint8Array, { snapshot, garbage, key }: Rows, changed: readonly string[]): void {
     this.#book = book
     this.#secret = Uint8Array.from(secret)
-    this.#dirty.clear()
+    this.#garbage = garbage
     if (key == null) {
       this.#note('key')
     }
-    this.#garbage = garbage
     if (garbage.length > 0) {
       this.#schedule()
     }
-    for (const entry of snapshot.entries) {
-      if (!isSame(entry, book.stored(entry.id))) {
-        this.#note(`entry/${entry.id}`)
-      }
+    for (const id of changed) {
+      this.#note(`entry/${id}`)
     }
     for (const { id } of snapshot.bans) {
       if (book.storedBan(id) == null) {
@@ -238,6 +228,9 @@ class BookWriter {
   }
 
   change(part: BookPart, id: string): void {
+    if (this.#book == null) {
+      return
+    }
     this.#note(part === 'anchors' ? part : `${part}/${id}`)
   }
 
@@ -277,7 +270,7 @@ class BookWriter {
   }
 
   #schedule(): void {
-    if (!this.#isClosed && this.#book != null && this.#timer == null) {
+    if (!this.#isClosed && this.#timer == null) {
       this.#timer = this.#clock.setTimeout(() => {
         this.#timer = undefined
         void this.flush()
@@ -372,11 +365,11 @@ class BookWriter {
       }
       case 'ban': {
         const until = book.storedBan(id)
-        return until == null ? undefined : encodeBan(until)
+        return until == null ? undefined : encodeBan(id, until)
       }
       case 'marks': {
         const marks = book.marks(id)
-        return Object.keys(marks).length === 0 ? undefined : encodeMarks(marks)
+        return Object.keys(marks).length === 0 ? undefined : encodeMarks(id, marks)
       }
       case 'anchors':
         return name === part && book.anchorIds().length > 0 ? encodeAnchors(book.anchorIds()) : undefined

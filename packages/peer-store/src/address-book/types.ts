@@ -1,4 +1,4 @@
-import type { AddressScope } from './address-facts.js'
+import type { BookScope } from './address-facts.js'
 import type { RefusedAddress } from './merge-addresses.js'
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -98,7 +98,7 @@ export interface SelectOptions {
   /** Ids not to be chosen: those connected, being dialled or in backoff. */
   exclude?: ReadonlySet<string>
   /** Scopes that can be dialled from here; `relay` and the relay's scope for relayed addresses. @default all */
-  scopeFilter?: readonly AddressScope[]
+  scopeFilter?: readonly BookScope[]
   /** @default the clock's */
   now?: number
 }
@@ -109,7 +109,7 @@ export interface ExchangeOptions {
    * The scope of the asker's observed address. Give several to tell more: a peer of the same LAN may be told public
    * addresses too, if that is wanted.
    */
-  scope: AddressScope | readonly AddressScope[]
+  scope: BookScope | readonly BookScope[]
   /** @default 64 */
   max?: number
   /** The asker's own id, for instance. */

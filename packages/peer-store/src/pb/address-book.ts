@@ -3,121 +3,9 @@ import { alloc as uint8ArrayAlloc } from 'uint8arrays/alloc'
 import type { Codec, DecodeOptions } from 'protons-runtime'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
-export interface BookAddressRecord {
-  text: string
-  certified: boolean
-}
-
-export namespace BookAddressRecord {
-  let _codec: Codec<BookAddressRecord>
-
-  export const codec = (): Codec<BookAddressRecord> => {
-    if (_codec == null) {
-      _codec = message<BookAddressRecord>((obj, w, opts = {}) => {
-        if (opts.lengthDelimited !== false) {
-          w.fork()
-        }
-
-        if ((obj.text != null && obj.text !== '')) {
-          w.uint32(10)
-          w.string(obj.text)
-        }
-
-        if ((obj.certified != null && obj.certified !== false)) {
-          w.uint32(16)
-          w.bool(obj.certified)
-        }
-
-        if (opts.lengthDelimited !== false) {
-          w.ldelim()
-        }
-      }, (reader, length, opts = {}) => {
-        const obj: any = {
-          text: '',
-          certified: false
-        }
-
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              obj.text = reader.string()
-              break
-            }
-            case 2: {
-              obj.certified = reader.bool()
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-
-        return obj
-      }, function * (reader, length, prefix, opts = {}) {
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              yield {
-                field: `${prefix}.text`,
-                value: reader.string()
-              }
-              break
-            }
-            case 2: {
-              yield {
-                field: `${prefix}.certified`,
-                value: reader.bool()
-              }
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-      })
-    }
-
-    return _codec
-  }
-
-  export interface BookAddressRecordTextFieldEvent {
-    field: '$.text'
-    value: string
-  }
-
-  export interface BookAddressRecordCertifiedFieldEvent {
-    field: '$.certified'
-    value: boolean
-  }
-
-  export function encode (obj: Partial<BookAddressRecord>): Uint8Array<ArrayBuffer> {
-    return encodeMessage(obj, BookAddressRecord.codec())
-  }
-
-  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookAddressRecord>): BookAddressRecord {
-    return decodeMessage(buf, BookAddressRecord.codec(), opts)
-  }
-
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookAddressRecord>): Generator<BookAddressRecordTextFieldEvent | BookAddressRecordCertifiedFieldEvent> {
-    return streamMessage(buf, BookAddressRecord.codec(), opts)
-  }
-}
-
 export interface BookEntryRecord {
-  id: string
-  addresses: BookAddressRecord[]
+  addresses: string[]
+  certified: number
   sources: string[]
   sourceGroup: string
   group: string
@@ -132,7 +20,7 @@ export interface BookEntryRecord {
   seq?: bigint
   record: Uint8Array<ArrayBuffer>
   recordScopes: number
-  proven: string
+  proven: number
   checksum: number
 }
 
@@ -146,16 +34,16 @@ export namespace BookEntryRecord {
           w.fork()
         }
 
-        if ((obj.id != null && obj.id !== '')) {
-          w.uint32(10)
-          w.string(obj.id)
-        }
-
         if (obj.addresses != null && obj.addresses.length > 0) {
           for (const value of obj.addresses) {
-            w.uint32(18)
-            BookAddressRecord.codec().encode(value, w)
+            w.uint32(10)
+            w.string(value)
           }
+        }
+
+        if ((obj.certified != null && obj.certified !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.certified)
         }
 
         if (obj.sources != null && obj.sources.length > 0) {
@@ -232,9 +120,9 @@ export namespace BookEntryRecord {
           w.uint32(obj.recordScopes)
         }
 
-        if ((obj.proven != null && obj.proven !== '')) {
-          w.uint32(146)
-          w.string(obj.proven)
+        if ((obj.proven != null && obj.proven !== 0)) {
+          w.uint32(144)
+          w.uint32(obj.proven)
         }
 
         if ((obj.checksum != null && obj.checksum !== 0)) {
@@ -247,8 +135,8 @@ export namespace BookEntryRecord {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          id: '',
           addresses: [],
+          certified: 0,
           sources: [],
           sourceGroup: '',
           group: '',
@@ -262,7 +150,7 @@ export namespace BookEntryRecord {
           failures: 0,
           record: uint8ArrayAlloc(0),
           recordScopes: 0,
-          proven: '',
+          proven: 0,
           checksum: 0
         }
 
@@ -273,17 +161,15 @@ export namespace BookEntryRecord {
 
           switch (tag >>> 3) {
             case 1: {
-              obj.id = reader.string()
-              break
-            }
-            case 2: {
               if (opts.limits?.addresses != null && obj.addresses.length === opts.limits.addresses) {
                 throw new MaxLengthError('Decode error - repeated field "addresses" had too many elements')
               }
 
-              obj.addresses.push(BookAddressRecord.codec().decode(reader, reader.uint32(), {
-                limits: opts.limits?.addresses$
-              }))
+              obj.addresses.push(reader.string())
+              break
+            }
+            case 2: {
+              obj.certified = reader.uint32()
               break
             }
             case 3: {
@@ -351,7 +237,7 @@ export namespace BookEntryRecord {
               break
             }
             case 18: {
-              obj.proven = reader.string()
+              obj.proven = reader.uint32()
               break
             }
             case 15: {
@@ -380,28 +266,25 @@ export namespace BookEntryRecord {
 
           switch (tag >>> 3) {
             case 1: {
-              yield {
-                field: `${prefix}.id`,
-                value: reader.string()
-              }
-              break
-            }
-            case 2: {
               if (opts.limits?.addresses != null && obj.addresses === opts.limits.addresses) {
                 throw new MaxLengthError('Streaming decode error - repeated field "addresses" had too many elements')
               }
 
-              for (const evt of BookAddressRecord.codec().stream(reader, reader.uint32(), `${prefix}.addresses[]`, {
-                limits: opts.limits?.addresses$
-              })) {
-                yield {
-                  ...evt,
-                  index: obj.addresses
-                }
+              yield {
+                field: `${prefix}.addresses[]`,
+                index: obj.addresses,
+                value: reader.string()
               }
 
               obj.addresses++
 
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.certified`,
+                value: reader.uint32()
+              }
               break
             }
             case 3: {
@@ -521,7 +404,7 @@ export namespace BookEntryRecord {
             case 18: {
               yield {
                 field: `${prefix}.proven`,
-                value: reader.string()
+                value: reader.uint32()
               }
               break
             }
@@ -544,21 +427,15 @@ export namespace BookEntryRecord {
     return _codec
   }
 
-  export interface BookEntryRecordIdFieldEvent {
-    field: '$.id'
+  export interface BookEntryRecordAddressesFieldEvent {
+    field: '$.addresses[]'
+    index: number
     value: string
   }
 
-  export interface BookEntryRecordAddressesTextFieldEvent {
-    field: '$.addresses[].text'
-    value: string
-    index: number
-  }
-
-  export interface BookEntryRecordAddressesCertifiedFieldEvent {
-    field: '$.addresses[].certified'
-    value: boolean
-    index: number
+  export interface BookEntryRecordCertifiedFieldEvent {
+    field: '$.certified'
+    value: number
   }
 
   export interface BookEntryRecordSourcesFieldEvent {
@@ -635,7 +512,7 @@ export namespace BookEntryRecord {
 
   export interface BookEntryRecordProvenFieldEvent {
     field: '$.proven'
-    value: string
+    value: number
   }
 
   export interface BookEntryRecordChecksumFieldEvent {
@@ -651,7 +528,7 @@ export namespace BookEntryRecord {
     return decodeMessage(buf, BookEntryRecord.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookEntryRecord>): Generator<BookEntryRecordIdFieldEvent | BookEntryRecordAddressesTextFieldEvent | BookEntryRecordAddressesCertifiedFieldEvent | BookEntryRecordSourcesFieldEvent | BookEntryRecordSourceGroupFieldEvent | BookEntryRecordGroupFieldEvent | BookEntryRecordTriedFieldEvent | BookEntryRecordNewGroupsFieldEvent | BookEntryRecordFirstSeenFieldEvent | BookEntryRecordLastSeenFieldEvent | BookEntryRecordLastSuccessFieldEvent | BookEntryRecordLastAttemptFieldEvent | BookEntryRecordAttemptsFieldEvent | BookEntryRecordFailuresFieldEvent | BookEntryRecordSeqFieldEvent | BookEntryRecordRecordFieldEvent | BookEntryRecordRecordScopesFieldEvent | BookEntryRecordProvenFieldEvent | BookEntryRecordChecksumFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookEntryRecord>): Generator<BookEntryRecordAddressesFieldEvent | BookEntryRecordCertifiedFieldEvent | BookEntryRecordSourcesFieldEvent | BookEntryRecordSourceGroupFieldEvent | BookEntryRecordGroupFieldEvent | BookEntryRecordTriedFieldEvent | BookEntryRecordNewGroupsFieldEvent | BookEntryRecordFirstSeenFieldEvent | BookEntryRecordLastSeenFieldEvent | BookEntryRecordLastSuccessFieldEvent | BookEntryRecordLastAttemptFieldEvent | BookEntryRecordAttemptsFieldEvent | BookEntryRecordFailuresFieldEvent | BookEntryRecordSeqFieldEvent | BookEntryRecordRecordFieldEvent | BookEntryRecordRecordScopesFieldEvent | BookEntryRecordProvenFieldEvent | BookEntryRecordChecksumFieldEvent> {
     return streamMessage(buf, BookEntryRecord.codec(), opts)
   }
 }
