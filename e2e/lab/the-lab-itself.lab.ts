@@ -89,7 +89,7 @@ scenario(
   async (lab) => {
     const reaches = async (from: string, to: string): Promise<boolean> =>
       lab.sandbox
-        .sh(`ping -c1 -W1 ${to} >/dev/null && echo yes || echo no`, from)
+        .sh(`ping -c3 -i0.2 -W1 ${to} >/dev/null && echo yes || echo no`, from)
         .then((answer) => answer.trim() === 'yes')
     await lab.faults.cut('h2')
     expect(await reaches('h1', '10.77.0.2')).toBe(false)

@@ -15,11 +15,11 @@ const QUIET: ConfigInput = {
 /** The node processes of one test, and their data. Disposing it ends and removes everything, whatever has happened. */
 export class Cluster implements AsyncDisposable {
   readonly nodes: NodeProcess[] = []
-  #root?: string
+  #root?: Promise<string>
 
   /** The folder in which this test's data directories lie. */
   async root(): Promise<string> {
-    this.#root ??= await mkdtemp(join(tmpdir(), 'penin-e2e-'))
+    this.#root ??= mkdtemp(join(tmpdir(), 'penin-e2e-')) // a promise: many nodes ask at once
     return this.#root
   }
 
@@ -77,7 +77,7 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map(async (node) => node.kill()))
     if (this.#root != null) {
-      await rm(this.#root, { recursive: true, force: true })
+      await rm(await this.#root, { recursive: true, force: true })
     }
   }
 }

@@ -7,9 +7,9 @@ export interface Totals {
   skipped: number
 }
 
-/** The one line that says how a run went: `12 passed, 0 failed`, with `, 3 skipped` if there were any. */
+/** How a run went: `12 passed, 0 failed` alone on a line, and `3 skipped` on one before it if there were any. */
 export function totalsLine({ passed, failed, skipped }: Totals): string {
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+  return `${skipped > 0 ? `${skipped} skipped\n` : ''}${passed} passed, ${failed} failed`
 }
 
 /**

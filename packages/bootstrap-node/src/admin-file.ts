@@ -41,6 +41,11 @@ export async function removeAdminFile(dataDir: string, written: AdminFile): Prom
   }
 }
 
+/** Removes what a killed process has left. Only for whoever holds the data directory, since it asks nothing. */
+export async function discardAdminFile(dataDir: string): Promise<void> {
+  await rm(join(dataDir, ADMIN_FILE), { force: true }).catch(() => undefined)
+}
+
 /**
  * Reads the file.
  *

@@ -8,7 +8,7 @@ import {
   type PeninNode
 } from '@penin/node'
 import { AdminServer } from './admin.js'
-import { removeAdminFile, writeAdminFile, type AdminFile } from './admin-file.js'
+import { discardAdminFile, removeAdminFile, writeAdminFile, type AdminFile } from './admin-file.js'
 import { withProgramDefaults } from './program-defaults.js'
 
 /** Holds the token of the admin endpoint. It is no setting of the node. */
@@ -73,6 +73,9 @@ export async function startManagedNode(options: ManagedNodeOptions, defaults: Co
   })
   const managed = new Managed(node, layers)
   try {
+    if (node.config.dataDir != null) {
+      await discardAdminFile(node.config.dataDir) // the database is ours by now, so whoever wrote it is gone
+    }
     if (admin != null && admin !== false) {
       await managed.serve(new AdminServer({ node, ...admin, ...(rng && { rng }) }))
     }

@@ -115,7 +115,8 @@ class Screen {
       return
     }
     const { node, admin } = this.#running
-    const { columns, rows } = process.stdout
+    const columns = process.stdout.columns || 80 // 0 on a terminal that does not know its size
+    const rows = process.stdout.rows || 24
     this.#update(
       renderLive(
         {

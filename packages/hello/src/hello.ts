@@ -11,7 +11,13 @@ import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
 import { deadline, systemClock, type Clock, type PeerReporter, type Timer } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
 import { CAPABILITY_KINDS, decodeHello, encodeHello, HELLO_VERSION, type Capabilities, type Hello } from './codec.js'
-import { ForeignPeerError, HelloFailedError, HelloMalformedError, WrongNetworkError } from './errors.js'
+import {
+  HelloInvalidError,
+  ForeignPeerError,
+  HelloFailedError,
+  HelloMalformedError,
+  WrongNetworkError
+} from './errors.js'
 import { helloFrames } from './frames.js'
 
 /** The protocol's name. */
@@ -118,7 +124,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
       tools: [],
       resources: [],
       prompts: [],
-      ...init.capabilities,
+      ...readCapabilities(init.capabilities ?? {}),
       features: 0n
     }
     encodeHello(this.own) // a bad configuration is told at once, not at the first peer
@@ -175,7 +181,7 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
   }
 
   setCapabilities(capabilities: Partial<Capabilities>): void {
-    const next = { ...this.own, ...capabilities }
+    const next = { ...this.own, ...readCapabilities(capabilities) }
     encodeHello(next)
     this.own = next
     if (this.#stopping == null || this.#push != null) {
@@ -402,4 +408,18 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
  */
 export function hello(init: HelloInit): (components: HelloComponents) => HelloService {
   return (components) => new HelloServiceImpl(components, init)
+}
+
+/** Callers in plain JavaScript get an error that names the field, too. */
+function readCapabilities(capabilities: Partial<Capabilities>): Partial<Capabilities> {
+  const given = Object.entries(capabilities).filter(([, list]) => (list as unknown) !== undefined)
+  for (const [kind, list] of given) {
+    if (!(CAPABILITY_KINDS as readonly string[]).includes(kind)) {
+      throw new HelloInvalidError(kind, `no kind of capability; there are ${CAPABILITY_KINDS.join(', ')}`)
+    }
+    if (!Array.isArray(list) || list.some((entry: unknown) => typeof entry !== 'string')) {
+      throw new HelloInvalidError(kind, 'must be a list of strings')
+    }
+  }
+  return Object.fromEntries(given)
 }

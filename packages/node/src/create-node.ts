@@ -17,6 +17,7 @@ import type { Connection } from '@libp2p/interface'
 import { readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
 import { resolveConfig, type ConfigLayers } from './config/resolve.js'
+import type { TransportManager } from '@libp2p/interface-internal'
 import type { ConfigInput } from './config/schema.js'
 import { ListenError } from './errors.js'
 import { buildLibp2p, type Libp2pParts } from './libp2p.js'
@@ -106,7 +107,7 @@ class Startup {
       const node = await this.#build(store)
       this.#node = node
       await node.start(parts.signal)
-      await rememberPorts(node.libp2p.getMultiaddrs(), store.datastore)
+      await rememberPorts(config.listen, portsOf(node), store.datastore)
       this.#early.forEach((event) => {
         node.onStoreEvent(event)
       })
@@ -200,6 +201,17 @@ class Startup {
 
   readonly #onDead = (connection: Connection, reason: DeadConnectionError): void => {
     this.#node?.safeDispatchEvent('connection:dead', { detail: { id: connection.remotePeer, message: reason.message } })
+  }
+}
+
+/** The port of each listener, in the order of the configured list; libp2p makes them in that order. */
+function portsOf(node: PeninNode): (index: number) => number | undefined {
+  const { components } = node.libp2p as unknown as { components: { transportManager: TransportManager } }
+  const listeners = components.transportManager.getListeners()
+  return (index) => {
+    const parts = listeners[index]?.getAddrs()[0]?.getComponents()
+    const port = parts?.find(({ name }) => name === 'tcp')?.value
+    return port == null ? undefined : Number(port)
   }
 }
 

@@ -1,12 +1,11 @@
 import { createServer } from 'node:net'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import { Key } from 'interface-datastore'
 
 const KEY = new Key('/penin/listen-ports')
 
-/** Ports by protocol family, as they were last time. */
-type Ports = Partial<Record<'ip4' | 'ip6', number>>
+/** Ports as they were last time, by the entry of the listen list: `/ip4/0.0.0.0/tcp/0`, the second one `…#1`. */
+type Ports = Record<string, number>
 
 /**
  * Puts the ports of the last run in the place of port 0, where they are still free.
@@ -17,27 +16,43 @@ type Ports = Partial<Record<'ip4' | 'ip6', number>>
 export async function withStablePorts(listen: readonly string[], datastore: Datastore): Promise<string[]> {
   const ports = await load(datastore)
   return Promise.all(
-    listen.map(async (text) => {
-      const family = /^\/(ip4|ip6)\/([^/]+)\/tcp\/0$/.exec(text)
-      const port = family == null ? undefined : ports[family[1] as keyof Ports]
-      if (port == null || !(await isFree(family?.[2] ?? '', port))) {
-        return text
-      }
-      return text.replace(/\/tcp\/0$/, `/tcp/${port}`)
+    withNames(listen).map(async ({ text, name, host }) => {
+      const port = host == null ? undefined : ports[name]
+      return host != null && port != null && (await isFree(host, port))
+        ? text.replace(/\/tcp\/0$/, `/tcp/${port}`)
+        : text
     })
   )
 }
 
-/** Remembers the ports that the node listens on now. */
-export async function rememberPorts(listening: readonly Multiaddr[], datastore: Datastore): Promise<void> {
+/**
+ * Remembers the ports that the node listens on now.
+ *
+ * @param listen the configured list
+ * @param listening what libp2p's listeners were given, in the same order, and the port that each has
+ */
+export async function rememberPorts(
+  listen: readonly string[],
+  portOf: (index: number) => number | undefined,
+  datastore: Datastore
+): Promise<void> {
   const ports: Ports = {}
-  for (const address of listening) {
-    const [host, transport] = multiaddr(address.toString()).getComponents()
-    if ((host?.name === 'ip4' || host?.name === 'ip6') && transport?.name === 'tcp' && transport.value != null) {
-      ports[host.name] ??= Number(transport.value)
+  withNames(listen).forEach(({ name, host }, index) => {
+    const port = portOf(index)
+    if (host != null && port != null) {
+      ports[name] = port
     }
-  }
+  })
   await datastore.put(KEY, new TextEncoder().encode(JSON.stringify(ports)))
+}
+
+/** Entries that leave the port open have a host; equal ones are told apart by their number. */
+function withNames(listen: readonly string[]): Array<{ text: string; name: string; host?: string }> {
+  return listen.map((text, index) => {
+    const earlier = listen.slice(0, index).filter((other) => other === text).length
+    const host = /^\/ip[46]\/([^/]+)\/tcp\/0$/.exec(text)?.[1]
+    return { text, name: earlier === 0 ? text : `${text}#${earlier}`, ...(host == null ? {} : { host }) }
+  })
 }
 
 async function load(datastore: Datastore): Promise<Ports> {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { dns as createDns, RecordType } from '@multiformats/dns'
 import { until } from '@penin/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -179,6 +180,18 @@ describe('ports', () => {
     }
   })
 
+  it('of several entries each keeps its own port', async () => {
+    const options = {
+      dataDir: await folder(),
+      listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.2/tcp/0']
+    }
+    const first = await start(options)
+    const addresses = first.addresses.map(String)
+    expect(new Set(addresses).size).toBe(3)
+    await first.stop()
+    expect((await start(options)).addresses.map(String)).toEqual(addresses)
+  })
+
   it('port 0 keeps its port over restarts, unless somebody else has it now', async () => {
     const dataDir = await folder()
     const first = await start({ dataDir })
@@ -193,6 +206,67 @@ describe('ports', () => {
     const third = await start({ dataDir })
     expect(portOf(third)).not.toBe(port)
     server.close()
+  })
+})
+
+describe('what a program hands in', () => {
+  it('a key of another kind than Ed25519 is refused at once: no peer would take it', async () => {
+    const privateKey = await generateKeyPair('secp256k1')
+    await expect(start({ privateKey })).rejects.toMatchObject({ name: 'InvalidArgumentError', argument: 'privateKey' })
+    await expect(start({ privateKey: 'x' as never })).rejects.toMatchObject({ name: 'InvalidArgumentError' })
+  })
+
+  it('a data directory that can not be made is an error, not a wait', async () => {
+    await expect(start({ dataDir: '/proc/penin/deep' })).rejects.toMatchObject({
+      name: expect.stringMatching(/^Datastore/) as string
+    })
+  })
+
+  it('capabilities of the wrong shape are refused by name, and change nothing', async () => {
+    const node = await start({ capabilities: { tools: ['search'] } })
+    for (const bad of [{ tools: 'abc' }, { tools: [1] }, { foo: ['x'] }]) {
+      expect(() => {
+        node.setCapabilities(bad as never)
+      }).toThrow(expect.objectContaining({ name: 'HelloInvalidError' }) as Error)
+    }
+    node.setCapabilities({ tools: undefined as never, agents: ['a'] })
+    expect(node.libp2p.services.hello.own).toMatchObject({ tools: ['search'], agents: ['a'] })
+  })
+
+  it('a manual dial gets through on a node that is full', async () => {
+    const [a, b, full] = [await start(), await start(), await start({ connections: { max: 1 } })]
+    await full.peers.add(a.addresses[0]?.toString() ?? '')
+    expect((await full.peers.add(b.addresses[0]?.toString() ?? '')).state).toBe('connected')
+    expect(full.peers.list({ connected: true })).toHaveLength(2)
+  })
+})
+
+describe('refused bootstrap nodes', () => {
+  it('one of another network is a warning, and is not dialled again within the hour, after a new list either', async () => {
+    const other = await start({ networkId: 'other' })
+    const list = [`127.0.0.1:${portOf(other) ?? ''}`]
+    const node = await start({ bootstrap: list })
+    await until(() => node.warnings.some((text) => /bootstrap peer .* was refused: .*"other"/.test(text)), {
+      message: 'no warning'
+    })
+    const { dials } = node.stats().counters
+    node.setBootstrap(list)
+    node.libp2p.services.keeper.wake()
+    await new Promise((resolve) => setTimeout(resolve, 1_500)) // more than a look
+    expect(node.stats().counters.dials).toEqual(dials)
+  })
+
+  it('a node of another network leaves nothing behind that a restart would dial', async () => {
+    const dataDir = await folder()
+    const other = await start({ networkId: 'other' })
+    const node = await start({ dataDir })
+    await expect(node.peers.add(other.addresses[0]?.toString() ?? '')).rejects.toMatchObject({
+      name: 'WrongNetworkError'
+    })
+    await until(() => node.libp2p.getConnections().length === 0, { message: 'still connected' })
+    await node.stop()
+    const again = await start({ dataDir })
+    expect(again.peers.list()).toEqual([])
   })
 })
 

@@ -1,20 +1,32 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { errorCode } from './leveldb-errors.js'
 
 /**
  * Makes a folder for its owner only (mode 0700), with the folders above it. An existing one stays as it is.
  *
- * Node.js reports ENOENT for whatever keeps its recursive mkdir from making the first missing folder, a read-only file
- * system for one. A plain mkdir of that same folder tells the true reason.
+ * One by one: Node.js's recursive mkdir reports ENOENT for whatever keeps it from making the first missing folder, a
+ * read-only file system for one, and never ends where the system says ENOENT for a folder whose parent is there (/proc).
  */
 export async function makeFolder(path: string): Promise<void> {
-  const options = { recursive: true, mode: 0o700 }
+  const parent = dirname(path)
   try {
-    await mkdir(path, options)
+    await mkdir(path, 0o700)
   } catch (err) {
-    const { path: missing } = err as NodeJS.ErrnoException
-    if (errorCode(err) !== 'ENOENT' || missing === undefined) throw err
-    await mkdir(missing, options.mode)
-    await mkdir(path, options)
+    if (errorCode(err) === 'EEXIST') {
+      return // whether it is a folder is for whoever opens it to find out
+    }
+    if (errorCode(err) !== 'ENOENT' || parent === path || (await exists(parent))) {
+      throw err
+    }
+    await makeFolder(parent)
+    await mkdir(path, 0o700)
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false
+  )
 }
