@@ -229,7 +229,7 @@ describe('what a program hands in', () => {
         node.setCapabilities(bad as never)
       }).toThrow(expect.objectContaining({ name: 'HelloInvalidError' }) as Error)
     }
-    node.setCapabilities({ tools: undefined as never, agents: ['a'] })
+    node.setCapabilities({ tools: undefined, agents: ['a'] })
     expect(node.libp2p.services.hello.own).toMatchObject({ tools: ['search'], agents: ['a'] })
   })
 
