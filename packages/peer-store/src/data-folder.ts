@@ -13,10 +13,10 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, 0o700)
   } catch (err) {
-    if (errorCode(err) === 'EEXIST') {
-      return // whether it is a folder is for whoever opens it to find out
+    if (errorCode(err) === 'EEXIST' && (await isFolder(path))) {
+      return
     }
-    if (errorCode(err) !== 'ENOENT' || parent === path || (await exists(parent))) {
+    if (errorCode(err) !== 'ENOENT' || parent === path || (await isFolder(parent))) {
       throw err
     }
     await makeFolder(parent)
@@ -24,9 +24,9 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
-    () => true,
+    (found) => found.isDirectory(),
     () => false
   )
 }
