@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ADMIN_FILE, parseAdminAddress, readAdminFile, removeAdminFile, writeAdminFile } from '../src/index.js'
-import { removeFolders, tempFolder } from './support.js'
+import { removeFolders, tempFolder } from '@penin/testing'
 
 afterAll(removeFolders)
 

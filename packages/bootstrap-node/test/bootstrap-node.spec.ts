@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readAdminFile, startBootstrapNode } from '../src/index.js'
-import { removeFolders, tempFolder } from './support.js'
+import { removeFolders, tempFolder } from '@penin/testing'
 
 afterAll(removeFolders)
 

@@ -5,7 +5,7 @@ import { AdminServer, writeAdminFile } from '@penin/bootstrap-node'
 import { createNode, type PeninNode } from '@penin/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AdminClient, findAdmin } from '../src/index.js'
-import { removeFolders, tempFolder } from './support.js'
+import { removeFolders, tempFolder } from '@penin/testing'
 
 async function quietNode(): Promise<PeninNode> {
   return createNode({ env: {}, listen: ['/ip4/127.0.0.1/tcp/0'], discovery: { mdns: false, dht: false } })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { endPrograms, Program, removeFolders, tempFolder } from './support.js'
+import { endPrograms, Program, removeFolders, tempFolder } from '@penin/testing'
 
 const bin = new URL('../dist/bin.js', import.meta.url)
 const quiet = ['--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns', '--json']

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { endPrograms, Program, removeFolders, tempFolder } from './support.js'
+import { endPrograms, Program, removeFolders, tempFolder } from '@penin/testing'
 
 const bin = new URL('../dist/bin.js', import.meta.url)
 

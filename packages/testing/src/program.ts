@@ -5,22 +5,25 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+import { ProcessExitError } from './errors.js'
+
 const folders: string[] = []
 
-/** A folder of its own; {@link removeFolders} removes it. */
+/** A folder of its own for a test; {@link removeFolders} removes it. */
 export function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'penin-test-'))
   folders.push(folder)
   return folder
 }
 
+/** Removes the folders that {@link tempFolder} has made. */
 export function removeFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 }
 
 const programs: Program[] = []
 
-/** Kills what a failed test has left. */
+/** Ends at once the programs that a test has left running. */
 export async function endPrograms(): Promise<void> {
   await Promise.all(
     programs.splice(0).map(async (program) => {
@@ -30,12 +33,16 @@ export async function endPrograms(): Promise<void> {
   )
 }
 
+/** A line of JSON that a program has printed. */
 export interface Line {
   event?: string
   [field: string]: unknown
 }
 
-/** A built program that runs. */
+/**
+ * A built program that runs as a process of its own, in an empty folder and with an environment that sets nothing of ours;
+ * its output and its lines of JSON are collected.
+ */
 export class Program {
   readonly child: ChildProcess
   /** The exit code, or the signal that ended it. */
@@ -83,7 +90,7 @@ export class Program {
         if (line == null && !ended) return
         this.#waiting.delete(look)
         if (line != null) resolve(line)
-        else reject(new Error(`ended without ${name}: ${this.stderr}`))
+        else reject(new ProcessExitError(`ended without ${name}`, this.stdout, this.stderr))
       }
       this.#waiting.add(look)
       look()
