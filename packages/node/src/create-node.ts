@@ -80,13 +80,13 @@ function assertEd25519(privateKey: unknown): void {
 type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'signal'> &
   Required<Pick<NodeOptions, 'clock' | 'rng'>> & { overrides: NonNullable<Libp2pParts['overrides']> }
 
-/** Events of the database that are kept until there is a node to tell; a damaged disk can make thousands. */
+/** Events of the database during the start that become warnings; nobody can listen yet, and a damaged disk can make thousands. */
 const MAX_EARLY_EVENTS = 100
 
 /** The steps of a start, and undoing them when one fails. */
 class Startup {
   #node?: PeninNode
-  #early: StoreEvent[] = []
+  #earlyEvents = 0
 
   constructor(
     private readonly config: NodeConfig,
@@ -108,9 +108,6 @@ class Startup {
       this.#node = node
       await node.start(parts.signal)
       await rememberPorts(config.listen, portsOf(node), store.datastore)
-      this.#early.forEach((event) => {
-        node.onStoreEvent(event)
-      })
       return node
     } catch (error) {
       await this.#node?.stop()
@@ -182,8 +179,7 @@ class Startup {
   readonly #onStoreEvent = (event: StoreEvent): void => {
     const text = describeStoreEvent(event)
     if (this.#node == null) {
-      if (this.#early.length < MAX_EARLY_EVENTS) {
-        this.#early.push(event)
+      if (this.#earlyEvents++ < MAX_EARLY_EVENTS) {
         this.warnings.push(text)
       }
       return

@@ -26,7 +26,7 @@ export class KnownRecords implements PexSource {
   }
 
   bookSize(): number {
-    return [...this.keeper.known.values()].filter((peer) => this.#isProven(peer)).length
+    return this.#proven().length
   }
 
   isShareable(id: PeerId): boolean {
@@ -35,9 +35,7 @@ export class KnownRecords implements PexSource {
   }
 
   async sampleForExchange({ scope, max, exclude }: SampleOptions): Promise<SharedRecord[]> {
-    const proven = [...this.keeper.known.values()].filter(
-      (peer) => this.#isProven(peer) && !exclude.some((other) => other.equals(peer.id))
-    )
+    const proven = this.#proven().filter((peer) => !exclude.some((other) => other.equals(peer.id)))
     const found: SharedRecord[] = []
     for (const { id } of shuffled(this.rng, proven)) {
       const peer = await this.peerStore.get(id).catch(() => undefined)
@@ -50,6 +48,10 @@ export class KnownRecords implements PexSource {
       }
     }
     return found
+  }
+
+  #proven(): KnownPeer[] {
+    return [...this.keeper.known.values()].filter((peer) => this.#isProven(peer))
   }
 
   #isProven(peer: KnownPeer): boolean {
