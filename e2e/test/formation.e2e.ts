@@ -20,7 +20,7 @@ it('20 nodes started at once against one bootstrap node are all connected, and n
 
 it('nodes that know only a bootstrap node find each other through the DHT', async () => {
   await using cluster = new Cluster()
-  const discovery = { mdns: false, dht: true }
+  const discovery = { mdns: false, pex: false, dht: true }
   const bootstrap = await cluster.start('bootstrap', { profile: 'bridge', discovery })
   const nodes = await cluster.startMany(6, 'node', { bootstrap: [bootstrap.address], discovery })
 
@@ -32,7 +32,9 @@ it('nodes that know only a bootstrap node find each other through the DHT', asyn
 
 it('nodes without any configuration find each other by mDNS, here on loopback', async () => {
   await using cluster = new Cluster()
-  const nodes = await cluster.startMany(4, 'node', { discovery: { mdns: { interfaces: ['127.0.0.1'] }, dht: false } })
+  const nodes = await cluster.startMany(4, 'node', {
+    discovery: { mdns: { interfaces: ['127.0.0.1'] }, dht: false, pex: false }
+  })
 
   await cluster.formed({ ms: 20_000, minimum: 3 })
   const peers = (await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))).flat()
