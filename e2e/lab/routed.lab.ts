@@ -25,7 +25,7 @@ scenario(
   'across two routed subnets everybody finds everybody through the DHT, though mDNS does not cross',
   routed,
   async (lab) => {
-    const discovery = { dht: { profile: 'lan' as const } }
+    const discovery = { dht: { profile: 'lan' as const }, pex: false }
     const bootstrap = await lab.startOn('a1', { discovery, profile: 'bridge' })
     const others = ['a2', 'a3', 'b1', 'b2', 'b3']
     const nodes = await Promise.all(

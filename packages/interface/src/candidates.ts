@@ -33,10 +33,11 @@ export interface Candidate {
   multiaddrs: Multiaddr[]
   source: PeerSource
   /**
-   * Where the news came from, as {@link sourceGroup} of the *observed* address of whoever told us; absent if nobody but
-   * this node itself did (a configuration, a LAN announcement). A peer can't choose it by what it says of itself.
+   * Where the news came from: the *observed* address of whoever told us, from which an address book makes the group whose
+   * share of its places the news may take; absent if nobody but this node itself did (a configuration, a LAN announcement).
+   * A peer can't choose it by what it says of itself.
    */
-  sourceGroup?: string
+  observed?: Multiaddr
   /** The peer's own signed record with these addresses. Whoever hands it over has verified the signature. */
   record?: SignedRecord
 }

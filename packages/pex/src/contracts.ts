@@ -37,7 +37,7 @@ export interface PexSource {
   isShareable?(id: PeerId): boolean
 }
 
-/** Where records that were taken go: candidates with `sourceGroup` and `record`. */
+/** Where records that were taken go: candidates with `observed` and `record`. */
 export interface PexSink extends CandidateSink {
   /**
    * The sequence number of the record that is known of a peer; an older one is then dropped before its signature is

@@ -1,4 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { RateLimiter, type AddressScope, type Candidate, type Clock, type RateLimit } from '@penin/interface'
 import type { PexSink } from './contracts.js'
 import type { Counters, RecordDrop } from './counters.js'
@@ -10,6 +11,7 @@ import { addressesFor, peerOf, readRecord, recordKey, verifyRecord, type ReadRec
 export interface Teller {
   peer: PeerId
   scope: AddressScope
+  observed: Multiaddr
   sourceGroup: string
 }
 
@@ -91,7 +93,7 @@ export class Intake {
     }
   }
 
-  #judge(record: ReadRecord, { scope, sourceGroup }: Teller): Promising | RecordDrop {
+  #judge(record: ReadRecord, { scope, sourceGroup, observed }: Teller): Promising | RecordDrop {
     if (record.key === this.#ownKey) {
       return 'own'
     }
@@ -108,7 +110,7 @@ export class Intake {
     if (record.seq !== known && !this.#news.take(sourceGroup)) {
       return 'rate-limited'
     }
-    return { record, candidate: { id, multiaddrs, source: 'pex', sourceGroup } }
+    return { record, candidate: { id, multiaddrs, source: 'pex', observed } }
   }
 
   async #verify(promising: readonly Promising[], signal?: AbortSignal): Promise<Candidate[]> {

@@ -22,7 +22,7 @@ export interface Surroundings {
 /** The other end, as this one sees it. */
 export function tellerOf(connection: Connection): Teller {
   const { remotePeer: peer, remoteAddr } = connection
-  return { peer, scope: observedScope(remoteAddr), sourceGroup: sourceGroup(remoteAddr) }
+  return { peer, scope: observedScope(remoteAddr), observed: remoteAddr, sourceGroup: sourceGroup(remoteAddr) }
 }
 
 /** Reports a peer that has broken the rules; anything else that went wrong is nobody's fault. */

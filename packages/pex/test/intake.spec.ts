@@ -1,5 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
 import type { AddressScope } from '@penin/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import { FakeClock } from '@penin/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Counters } from '../src/counters.js'
@@ -7,6 +8,8 @@ import { Intake, type Teller } from '../src/intake.js'
 import { crowd, recordOf, somebody, stubSink, type RecordOptions, type Somebody, type StubSink } from './support.js'
 
 const offence = (kind: string): unknown => expect.objectContaining({ name: 'PexMalformedError', offence: kind })
+
+const observed = multiaddr('/ip4/198.51.100.1/tcp/4001')
 
 let clock: FakeClock
 let own: Somebody
@@ -20,7 +23,7 @@ beforeEach(async () => {
   sink = stubSink()
   counters = new Counters()
   intake = new Intake({ own: own.id, sink, clock, counters })
-  teller = { peer: (await somebody()).id, scope: 'public', sourceGroup: '198.51.100.1' }
+  teller = { peer: (await somebody()).id, scope: 'public', observed, sourceGroup: '198.51.100.1' }
 })
 
 const all = async (peers: readonly Somebody[], options?: RecordOptions): Promise<Uint8Array[]> =>
@@ -44,7 +47,7 @@ describe('what is taken of an answer', () => {
     expect(ids()).toEqual(peers.map(({ id }) => id.toString()))
     expect(sink.candidates[0]).toMatchObject({
       source: 'pex',
-      sourceGroup: '198.51.100.1',
+      observed,
       record: { envelope: records[0], seq: 1_800_000_000_000n }
     })
     expect(sink.candidates[0]?.multiaddrs.map(String)).toEqual(['/ip4/203.0.113.7/tcp/4001'])
