@@ -2,9 +2,11 @@ import type { AbortOptions, Connection, PeerId, PeerStore } from '@libp2p/interf
 import type { ConnectionManager } from '@libp2p/interface-internal'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { deadline, type Clock } from '@penin/interface'
-import { MAX_ADDRESSES } from './known-peers.js'
 import { dialAttempts, isIdentityMismatch } from './dial-errors.js'
 import { DialFailedError, DialSelfError, NoAddressesError, PeerIdentityMismatchError } from './errors.js'
+
+/** Addresses of one peer, at most: both protocols, a few interfaces, a few networks it has been seen in. */
+export const MAX_DIALLED_ADDRESSES = 16
 
 export interface DiallerComponents {
   peerId: PeerId
@@ -63,11 +65,6 @@ export class Dialler {
     }
   }
 
-  /** True if something is known about the peer, so that a failed dial must leave what is stored alone. */
-  async isStored(id: PeerId): Promise<boolean> {
-    return this.components.peerStore.has(id).catch(() => false)
-  }
-
   async #resolve({ id, addresses = [] }: DialTarget): Promise<PeerId | Multiaddr[]> {
     if (addresses.length > 0) {
       return id == null ? addresses : addresses.map((address) => withPeer(address, id))
@@ -76,10 +73,10 @@ export class Dialler {
       throw new NoAddressesError('without id or address')
     }
     const stored = await this.components.peerStore.getInfo(id).catch(() => undefined)
-    if (stored == null || stored.multiaddrs.length <= MAX_ADDRESSES) {
+    if (stored == null || stored.multiaddrs.length <= MAX_DIALLED_ADDRESSES) {
       return id // libp2p ranks the stored addresses, and asks the DHT if there are none
     }
-    return stored.multiaddrs.slice(0, MAX_ADDRESSES).map((address) => withPeer(address, id))
+    return stored.multiaddrs.slice(0, MAX_DIALLED_ADDRESSES).map((address) => withPeer(address, id))
   }
 
   #explain(error: unknown, { id, addresses = [] }: DialTarget, name: string): Error {

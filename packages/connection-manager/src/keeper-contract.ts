@@ -1,24 +1,18 @@
-import type { Libp2pEvents, PeerId, TypedEventTarget } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Connection, Libp2pEvents, PeerId, TypedEventTarget } from '@libp2p/interface'
+import type { ConnectionManager } from '@libp2p/interface-internal'
 import type { Clock, PeerSource, Rng } from '@penin/interface'
+import type { ConfiguredPeer } from './configured-peers.js'
 import type { DiallerComponents } from './dialler.js'
-import type { Persistence } from './known-peers.js'
+import type { PeerBook } from './peer-book.js'
 import type { PlannedDial } from './plan-dials.js'
 
-/** A peer that the configuration names. Without an id the one that answers at the address is taken. */
-export interface ConfiguredPeer {
-  id?: PeerId
-  addresses: Multiaddr[]
-  /** A `seed` is a candidate like any other; the others are redialled for ever. */
-  persistence: Persistence | 'seed'
-}
-
+/** What a {@link PeerKeeper} is made of. */
 export interface PeerKeeperInit {
+  /** Who is known: an `AddressBook` of `@penin/peer-store`, say. */
+  book: PeerBook
   /** How many peers to keep up. Raising it costs memory and traffic per peer, lowering it makes partitions likelier. */
   target: number
   configured?: ConfiguredPeer[]
-  /** Peers to remember at most. @default 1000 */
-  maxKnown?: number
   /** Dials under way at most. @default 8 */
   parallelDials?: number
   /** Milliseconds for one dial, name resolution and handshake included. @default 10_000 */
@@ -27,6 +21,13 @@ export interface PeerKeeperInit {
   tick?: number
   /** Milliseconds without any peer after which every backoff is forgotten. @default 30_000 */
   isolation?: number
+  /**
+   * Milliseconds between two dials made only to see whether a peer answers, so that the book's tried peers become more and
+   * stay true. Bitcoin Core's FEELER_INTERVAL.
+   *
+   * @default 120_000
+   */
+  feelerInterval?: number
   /**
    * If false a connected peer counts only after {@link PeerKeeper.accept}: a protocol above decides.
    *
@@ -37,17 +38,28 @@ export interface PeerKeeperInit {
   rng?: Rng
 }
 
+/** What the keeper needs of libp2p. */
 export interface PeerKeeperComponents extends DiallerComponents {
   events: TypedEventTarget<Libp2pEvents>
+  connectionManager: Pick<ConnectionManager, 'openConnection' | 'getConnections' | 'closeConnections'>
 }
 
-/** Why a dial was made. */
-export type DialReason = PlannedDial['reason'] | 'seed' | 'manual'
+/**
+ * Why a dial was made: `anchor` for the first peers after a restart, `target` because peers are missing, `feeler` and `test`
+ * only to see whether a peer answers, `manual` because the program said so, the others because the configuration does.
+ */
+export type DialReason = PlannedDial['reason'] | 'feeler' | 'test' | 'manual'
 
+/** Events of a {@link PeerKeeper}. */
 export interface PeerKeeperEvents {
   /** A source has named a peer; `added` if it was unknown. */
   candidate: CustomEvent<{ id: PeerId; source: PeerSource; added: boolean }>
+  /** A dial begins. */
+  dialling: CustomEvent<{ target: string; reason: DialReason }>
+  /** A dial has ended. */
   dial: CustomEvent<{ target: string; reason: DialReason; ok: boolean; error?: string }>
+  /** A seed has been reached: ask it for peers, then {@link PeerKeeper.release} it. */
+  seed: CustomEvent<{ connection: Connection }>
   /** No peer at all for the isolation time: backoffs were cleared. */
   isolated: CustomEvent<{ forMs: number }>
   /** Below target and nobody left to dial now: discovery should look for more. */

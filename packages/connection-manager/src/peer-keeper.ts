@@ -1,4 +1,5 @@
-import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
+import type { AbortOptions, Connection, IdentifyResult, PeerId, Startable } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import {
   systemClock,
   systemRng,
@@ -8,71 +9,92 @@ import {
   type Timer
 } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
+import { chooseAnchors } from './anchors.js'
+import { ConfiguredPeers, type ConfiguredEntry, type ConfiguredPeer, type Persistence } from './configured-peers.js'
+import { DialMemory, USEFUL_AFTER, type DialState } from './dial-memory.js'
+import { BookedDialler } from './booked-dialler.js'
 import { Dialler, type DialTarget } from './dialler.js'
-import { HeldStrangers } from './held-strangers.js'
-import type {
-  ConfiguredPeer,
-  DialReason,
-  PeerKeeperComponents,
-  PeerKeeperEvents,
-  PeerKeeperInit
-} from './keeper-contract.js'
-import { KnownPeers, type KnownPeer, type Persistence } from './known-peers.js'
+import { Feelers } from './feelers.js'
+import { Holds, type Hold } from './holds.js'
+import { Links, type Link } from './links.js'
+import type { PeerKeeperComponents, PeerKeeperEvents, PeerKeeperInit } from './keeper-contract.js'
+import { learnedCandidate } from './learned-candidate.js'
+import { DIALLED_SCOPES, type BookedPeer, type Excluded } from './peer-book.js'
 import { planDials } from './plan-dials.js'
-import { UnnamedPeers } from './unnamed-peers.js'
 
-/** Where the peer store notes when this node has last reached a peer that then said hello, as text. */
-const GREETED_KEY = 'penin-greeted'
+/** Milliseconds between two clear-outs of the address book. */
+const EXPIRE_INTERVAL = 10_000
 
-/** A peer that has said no hello for so long after connecting won't; hello itself gives up sooner. In milliseconds. */
-const GREETING_TIME = 20_000
+/** A peer that was let go on purpose is not dialled again for so many milliseconds, unless the world changes. */
+const LET_GO_FOR = 600_000
 
 /**
- * Keeps this node connected: takes candidates from every source, dials them until there are enough peers, and redials
- * configured ones for ever. It is the only caller of the dialler.
+ * Keeps this node connected: takes candidates from every source into the address book, dials peers from there until there
+ * are enough, redials configured ones for ever, and tells the book how it went. It is the only caller of the dialler.
  */
 export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements CandidateSink, Startable {
-  readonly known: KnownPeers
   readonly #components: PeerKeeperComponents
   readonly #init: Required<PeerKeeperInit>
   readonly #dialler: Dialler
-  readonly #unnamed: UnnamedPeers
-  readonly #accepted = new Set<string>()
-  readonly #connectedAt = new Map<string, number>()
+  readonly #dials: BookedDialler
+  readonly #configured: ConfiguredPeers
+  readonly #memory: DialMemory
+  readonly #holds = new Holds()
+  readonly #links = new Links()
+  /** What connected peers have said of themselves, before it was known whether they are of this network. */
+  readonly #identified = new WeakMap<Connection, IdentifyResult>()
   /** Whom the program is dialling; undefined for an address without a name. */
   readonly #manual: Array<PeerId | undefined> = []
-  readonly #heldStrangers = new HeldStrangers()
+  /** Peers that are being let go on purpose. */
+  readonly #released = new Set<string>()
+  /** Peers that were dialled only to see whether they answer. */
+  readonly #probed = new Set<string>()
+  /** Connections to seeds that have been told of. */
+  readonly #seeds = new WeakSet<Connection>()
+  #anchors: BookedPeer[] = []
+  #feelers?: Feelers
   #stopping?: AbortController
   #timer?: Timer
   #soon?: Timer
   #isolatedSince = 0
   #starvedAt = -Infinity
+  #expiredAt = 0
 
   constructor(components: PeerKeeperComponents, init: PeerKeeperInit) {
     super()
     this.#components = components
     this.#init = {
       configured: [],
-      maxKnown: 1000,
       parallelDials: 8,
       dialTimeout: 10_000,
       tick: 1_000,
       isolation: 30_000,
+      feelerInterval: 120_000,
       acceptAll: true,
       clock: systemClock,
       rng: systemRng,
       ...init
     }
-    this.known = new KnownPeers(this.#init.maxKnown, this.#init.rng)
-    this.#dialler = new Dialler(components, this.#init.clock, this.#init.dialTimeout)
-    this.#unnamed = new UnnamedPeers(this.#init.rng)
+    const { clock, rng, book, dialTimeout } = this.#init
+    this.#dialler = new Dialler(components, clock, dialTimeout)
+    this.#configured = new ConfiguredPeers(rng)
+    this.#memory = new DialMemory(rng)
+    this.#dials = new BookedDialler({
+      dialler: this.#dialler,
+      book,
+      memory: this.#memory,
+      clock,
+      isOnline: () => this.#links.peers > 0,
+      onStart: (detail) => this.safeDispatchEvent('dialling', { detail }),
+      onEnd: (detail) => this.safeDispatchEvent('dial', { detail })
+    })
   }
 
   readonly [Symbol.toStringTag] = '@penin/peer-keeper'
 
   /** Greeted peers that are connected. */
   get peerCount(): number {
-    return this.#accepted.size
+    return this.#links.peers
   }
 
   get target(): number {
@@ -84,21 +106,19 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     return this.#dialler.inFlight.size
   }
 
-  async start(): Promise<void> {
+  start(): void {
     if (this.#stopping != null) {
       return
     }
-    const stopping = new AbortController()
-    this.#stopping = stopping
-    const { clock, tick } = this.#init
-    this.#isolatedSince = clock.monotonic()
+    this.#stopping = new AbortController()
+    const { clock, rng, tick, book, feelerInterval } = this.#init
+    this.#isolatedSince = this.#expiredAt = clock.monotonic()
     this.#components.events.addEventListener('peer:connect', this.#onConnect)
     this.#components.events.addEventListener('peer:disconnect', this.#onDisconnect)
+    this.#components.events.addEventListener('peer:identify', this.#onIdentify)
+    this.#anchors = book.anchors()
+    this.#feelers = new Feelers(book, rng, feelerInterval, clock.monotonic())
     this.configure(this.#init.configured)
-    await this.#recall()
-    if (stopping.signal.aborted) {
-      return
-    }
     this.#timer = clock.setInterval(() => {
       this.#look()
     }, tick)
@@ -108,53 +128,50 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   stop(): void {
     this.#components.events.removeEventListener('peer:connect', this.#onConnect)
     this.#components.events.removeEventListener('peer:disconnect', this.#onDisconnect)
+    this.#components.events.removeEventListener('peer:identify', this.#onIdentify)
     this.#stopping?.abort()
     this.#stopping = undefined
     this.#timer?.clear()
     this.#soon?.clear()
     this.#timer = this.#soon = undefined
-    this.#accepted.clear()
-    this.#connectedAt.clear()
+    this.#links.clear()
+    this.#released.clear()
+    this.#probed.clear()
   }
 
   /** Replaces the configured peers, for instance when the configuration was reread. Connections stay. */
   configure(peers: readonly ConfiguredPeer[]): void {
-    for (const peer of this.known.values()) {
-      delete peer.persistence
+    const { book } = this.#init
+    this.#configured.replace(peers.filter(({ id }) => id?.equals(this.#components.peerId) !== true))
+    const lasting = new Set([...this.#configured.ids()].map(String).filter((id) => this.persistenceOf(id) != null))
+    for (const { id, marks } of book.marked()) {
+      if (marks.persistent === true && !lasting.has(id)) {
+        book.mark(id, { persistent: false })
+      }
     }
-    this.#unnamed.replace(peers.filter((peer) => peer.id == null))
+    for (const id of lasting) {
+      book.mark(id, { persistent: true })
+    }
     for (const { id, addresses, persistence } of peers) {
-      if (id != null && !id.equals(this.#components.peerId)) {
+      if (id != null && persistence !== 'seed') {
         this.addCandidate({ id, multiaddrs: addresses, source: persistence })
-        this.#persist(id, persistence)
       }
     }
     this.#lookSoon()
   }
 
-  addCandidate({ id, multiaddrs, source, record }: Candidate): void {
-    if (id.equals(this.#components.peerId) || (multiaddrs.length === 0 && source !== 'inbound')) {
+  addCandidate(candidate: Candidate): void {
+    const { id, source } = candidate
+    if (this.heldReason(id) != null) {
       return
     }
-    const result = this.#note(id, source)
-    if (result == null) {
-      return
+    const { status } = this.#init.book.addCandidate(candidate)
+    if (status !== 'refused') {
+      this.safeDispatchEvent('candidate', { detail: { id, source, added: status === 'added' } })
     }
-    const fresh = this.known.noteAddresses(result.peer, multiaddrs)
-    if (fresh.length > 0) {
-      const { peerStore } = this.#components
-      const stored: Promise<unknown> =
-        record == null
-          ? peerStore.merge(id, { multiaddrs: fresh })
-          : peerStore.consumePeerRecord(record.envelope, { expectedPeer: id })
-      void stored.then(
-        () => {
-          this.#lookSoon()
-        },
-        () => undefined // the store has its own alarm; without an address the peer is simply not dialled
-      )
+    if (status === 'added') {
+      this.#lookSoon()
     }
-    this.safeDispatchEvent('candidate', { detail: { id, source, added: result.added } })
   }
 
   /**
@@ -163,23 +180,14 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
    * @throws what {@link Dialler.dial} throws
    */
   async dial(target: DialTarget, options: AbortOptions & { source?: PeerSource } = {}): Promise<Connection> {
-    const wasKnown =
-      target.id != null && (this.known.get(target.id) != null || (await this.#dialler.isStored(target.id)))
     this.#manual.push(target.id)
     try {
-      const connection = await this.#dialler.dial(target, options)
-      const { peer } = this.#note(connection.remotePeer, options.source ?? 'manual') ?? {}
-      delete peer?.held
-      this.#heldStrangers.delete(connection.remotePeer)
-      this.#recordDial({ ...target, id: connection.remotePeer }, 'manual')
+      const connection = await this.#dials.dial(target, 'manual', options.signal)
+      this.#holds.delete(connection.remotePeer)
+      this.#remember(connection, options.source ?? 'manual')
       return connection
     } catch (error) {
-      if (options.signal?.aborted !== true) {
-        this.#recordDial(target, 'manual', error as Error)
-      }
-      if (!wasKnown && target.id != null) {
-        await this.#forgetStored(target.id) // libp2p notes failed dials of strangers; nothing of them is to stay
-      }
+      await this.#forgetStranger(target.id)
       throw error
     } finally {
       this.#manual.splice(this.#manual.indexOf(target.id), 1)
@@ -192,56 +200,69 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   /** Why the peer is redialled for ever, if it is: by its id, or because it answers at a configured address. */
-  persistenceOf(id: PeerId): Persistence | undefined {
-    const persistence = this.known.get(id)?.persistence ?? this.#unnamed.answeredBy(id)?.persistence
+  persistenceOf(id: PeerId | string): Persistence | undefined {
+    const persistence = this.#configured.of(id)?.persistence
     return persistence === 'seed' ? undefined : persistence
   }
 
-  /** The peer is one of us: it counts from now on, until it disconnects. */
-  accept(id: PeerId, direction: 'inbound' | 'outbound'): void {
-    const { clock } = this.#init
-    if (direction === 'inbound') {
-      this.addCandidate({ id, multiaddrs: [], source: 'inbound' })
-    } else {
-      this.#recordSuccess(id)
+  /** The peer at the other end is one of us: it counts from now on, until it disconnects. */
+  accept(connection: Connection): void {
+    const { clock, book } = this.#init
+    const { remotePeer: id, direction, remoteAddr } = connection
+    const key = id.toString()
+    if (direction === 'outbound') {
+      this.#remember(connection, this.#configured.of(id)?.persistence ?? 'manual')
+      book.good(id, { address: remoteAddr })
     }
-    this.#accepted.add(id.toString())
+    this.#links.accept(key)
     this.#isolatedSince = clock.monotonic()
+    void this.#learn(connection)
+    this.#endProbe(id)
+    this.#tellOfSeed(connection)
     this.#lookSoon()
   }
 
   /**
    * The peer has shown that it is not one of us. With `holdFor` it is not dialled for so many milliseconds unless the
-   * program asks; and unless it is configured nothing of it is kept but that.
+   * program asks, and nothing of it is kept but that.
    */
   reject(id: PeerId, reason: string, holdFor = 0): void {
     const until = this.#init.clock.monotonic() + holdFor
-    const known = this.known.get(id)
-    const unnamed = this.#unnamed.answeredBy(id)
-    if (known != null) {
-      known.lastError = reason
+    const entry = this.#configured.of(id)
+    if (entry != null) {
+      entry.lastError = reason
     }
     if (holdFor === 0) {
       return
     }
-    if (unnamed != null) {
-      unnamed.heldUntil = until
+    if (entry != null) {
+      entry.heldUntil = until
     }
-    if (known?.persistence != null) {
-      known.held = { until, reason }
-      return
-    }
-    this.#heldStrangers.add(id, { until, reason })
+    this.#holds.add(id, { until, reason })
     void this.forget(id)
   }
 
-  /** Why a peer is not dialled for a while, known or not. */
-  heldReason(id: PeerId): KnownPeer['held'] {
-    return this.known.get(id)?.held ?? this.#heldStrangers.get(id)
+  /** Closes the connection to a peer that is not needed, without blame. It is not dialled for the next ten minutes. */
+  release(id: PeerId): void {
+    const key = id.toString()
+    if (this.#links.has(key)) {
+      this.#released.add(key)
+      void this.#components.connectionManager.closeConnections(id).catch(() => undefined)
+    }
   }
 
-  isAccepted(id: PeerId): boolean {
-    return this.#accepted.has(id.toString())
+  /** Why a peer is not dialled for a while, known or not. */
+  heldReason(id: PeerId): Hold | undefined {
+    return this.#holds.get(id, this.#init.clock.monotonic())
+  }
+
+  /** How the last dials to a peer went; for a configured one, those because of the configuration. */
+  dialState(id: PeerId): DialState | undefined {
+    return this.#configured.of(id) ?? this.#memory.get(id.toString())
+  }
+
+  isAccepted(id: PeerId | string): boolean {
+    return this.#links.isAccepted(id.toString())
   }
 
   /** True while a dial to the peer is under way. */
@@ -251,61 +272,101 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** Forgets the peer and what is stored about it. */
   async forget(id: PeerId): Promise<boolean> {
-    const was = this.known.remove(id)
+    const was = this.#init.book.remove(id)
+    this.#memory.delete(id.toString())
     await this.#forgetStored(id)
     return was
   }
 
+  /** The book has lost a peer: what libp2p has stored about it goes as well, unless it is connected. */
+  noteRemoved(id: string): void {
+    if (!this.#links.has(id)) {
+      void this.#forgetStored(peerIdFromString(id))
+    }
+  }
+
   /** The world has changed: forgets all backoffs and looks at once. */
   wake(): void {
-    this.known.clearBackoffs()
-    this.#unnamed.clearBackoffs()
+    this.#memory.clearBackoffs()
+    this.#configured.clearBackoffs()
     this.#lookSoon()
   }
 
   readonly #onConnect = ({ detail: id }: CustomEvent<PeerId>): void => {
-    const key = id.toString()
-    this.#connectedAt.set(key, this.#init.clock.monotonic())
-    if (this.#init.acceptAll) {
-      this.accept(id, this.#components.connectionManager.getConnections(id)[0]?.direction ?? 'outbound')
+    const [connection] = this.#components.connectionManager.getConnections(id)
+    const since = this.#init.clock.monotonic()
+    this.#links.open(id.toString(), { since, direction: connection?.direction ?? 'outbound' })
+    if (this.#init.acceptAll && connection != null) {
+      this.accept(connection)
     }
   }
 
   readonly #onDisconnect = ({ detail: id }: CustomEvent<PeerId>): void => {
     const key = id.toString()
-    const { clock } = this.#init
-    const at = clock.monotonic()
-    const known = this.known.get(id)
-    const lived = at - (this.#connectedAt.get(key) ?? at)
-    if (known == null) {
-      void this.#forgetStored(id) // what identify wrote down about strangers must not fill the disk
-    } else if (this.known.recordDisconnect(known, lived, clock.now(), at, this.#accepted.size > 1)) {
-      void this.forget(id)
-    }
-    const unnamed = this.#unnamed.answeredBy(id)
-    if (unnamed != null) {
-      this.#unnamed.recordFailure(unnamed, at) // it waits a little before it looks who answers there now
-    }
-    this.#connectedAt.delete(key)
-    if (this.#accepted.delete(key) && this.#accepted.size === 0) {
+    const at = this.#init.clock.monotonic()
+    const wasPeer = this.#links.isAccepted(key)
+    const link = this.#links.close(key)
+    this.#probed.delete(key)
+    this.#noteEnd(id, link, at)
+    void this.#forgetStranger(id)
+    if (wasPeer && this.#links.peers === 0) {
       this.#isolatedSince = at
     }
     this.#lookSoon()
   }
 
-  /** Only a peer that has said hello has been reached: one that answers and then stalls has not. */
-  #recordSuccess(id: PeerId): void {
-    const { clock } = this.#init
-    const known = this.known.get(id)
-    if (known != null) {
-      this.known.record(known, { ok: true, now: clock.now(), at: clock.monotonic(), online: true })
-      const metadata = { [GREETED_KEY]: new TextEncoder().encode(String(clock.now())) }
-      void this.#components.peerStore.merge(id, { metadata }).catch(() => undefined)
+  readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    this.#identified.set(detail.connection, detail)
+    if (this.isAccepted(detail.peerId)) {
+      void this.#learn(detail.connection)
     }
   }
 
-  #isConnected(id: PeerId | string): boolean {
-    return this.#connectedAt.has(id.toString())
+  /** What the end of a link says of the peer. */
+  #noteEnd(id: PeerId, link: Link | undefined, at: number): void {
+    const { book } = this.#init
+    const key = id.toString()
+    const isUseful = link != null && at - link.since >= USEFUL_AFTER
+    const entry = this.#configured.of(id)
+    if (this.#released.delete(key)) {
+      this.#memory.postpone(key, at + LET_GO_FOR)
+      return
+    }
+    if (entry != null) {
+      entry.failures = isUseful ? 0 : entry.failures
+      this.#configured.recordFailure(entry, at) // it waits a little before it looks who answers there now
+    }
+    if (isUseful) {
+      this.#memory.wasUseful(key, at)
+      book.seen(id)
+    } else {
+      this.#memory.failed(key, at)
+      if (link?.direction === 'outbound') {
+        book.failed(id, { offline: this.#links.peers === 0 })
+      }
+    }
+  }
+
+  /** A peer that we have reached is known, at least at the address where it answered. */
+  #remember({ remotePeer: id, remoteAddr }: Connection, source: PeerSource): void {
+    if (this.#init.book.get(id) == null) {
+      this.addCandidate({ id, multiaddrs: [remoteAddr], source, observed: remoteAddr })
+    }
+  }
+
+  /** Takes over what a peer of ours says of its addresses. */
+  async #learn(connection: Connection): Promise<void> {
+    const told = this.#identified.get(connection)
+    const { remotePeer: id, direction } = connection
+    if (told == null) {
+      return // identify is not through yet, and will say so
+    }
+    const stored = await this.#components.peerStore.get(id).catch(() => undefined)
+    const source = direction === 'inbound' ? 'inbound' : (this.#init.book.get(id)?.source ?? 'manual')
+    if (this.isAccepted(id)) {
+      this.addCandidate(learnedCandidate(connection, told, source, stored?.peerRecordEnvelope))
+      this.#init.book.seen(id)
+    }
   }
 
   /** Events come in swarms; one look serves them all. */
@@ -319,149 +380,142 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   #look(): void {
-    const { clock, rng, target, parallelDials, isolation } = this.#init
+    const { clock, rng, target, parallelDials } = this.#init
     const at = clock.monotonic()
-    if (this.#accepted.size === 0 && at - this.#isolatedSince >= isolation) {
-      this.safeDispatchEvent('isolated', { detail: { forMs: at - this.#isolatedSince } })
-      this.#isolatedSince = at
-      this.wake()
-    }
+    this.#tidy(at)
+    const anchors = this.#anchors.filter(({ id }) => this.#isFree(id, at))
+    const exclude: Excluded = { has: (id) => !this.#isFree(id, at) || anchors.some((anchor) => anchor.id === id) }
     const plan = planDials(
       {
-        at,
-        known: this.known.values(),
-        isConnected: (id) => this.#isConnected(id),
-        isDialling: (id) => this.#dialler.inFlight.has(id),
-        peers: this.#accepted.size,
-        dialling: this.#dialler.inFlight.size,
-        greeting: this.#greeting(at),
+        anchors,
+        configured: this.#configured.due(at, this.#links.peers === 0, (entry) => this.#isBusy(entry)),
+        select: (count) => this.#init.book.select({ count, exclude, scopeFilter: DIALLED_SCOPES }),
+        peers: this.#links.peers,
+        dialling: this.dialling,
+        greeting: this.#links.greeting(at),
         target,
         maxParallel: parallelDials
       },
       rng
     )
-    for (const { peer, reason } of plan) {
-      void this.#attempt({ id: peer.id }, reason)
+    if (plan.length > 0) {
+      this.#anchors = [] // they are dialled once; after that they are peers like others
     }
-    const free = Math.max(0, parallelDials - this.#dialler.inFlight.size)
-    const unnamed = this.#unnamed
-      .due(at, this.#accepted.size === 0, (id) => this.#isConnected(id))
-      .filter(({ addresses }) => !this.#dialler.inFlight.has(addresses[0]?.toString() ?? ''))
-    for (const { key } of unnamed.slice(0, free)) {
-      void this.#attemptUnnamed(key)
+    for (const dial of plan) {
+      if ('entry' in dial) {
+        void this.#dialConfigured(dial.entry)
+      } else {
+        void this.#dialBooked(dial.peer, dial.reason)
+      }
     }
-    if (plan.length === 0 && this.#accepted.size < target && at - this.#starvedAt >= 10_000) {
+    const probe = this.dialling < parallelDials ? this.#feelers?.due(at, exclude, this.peerCount < target) : undefined
+    if (probe != null) {
+      void this.#dialBooked(probe.peer, probe.reason)
+    }
+    if (plan.length === 0 && this.#links.peers < target && at - this.#starvedAt >= 10_000) {
       this.#starvedAt = at
-      this.safeDispatchEvent('starving', { detail: { peers: this.#accepted.size, target } })
+      this.safeDispatchEvent('starving', { detail: { peers: this.#links.peers, target } })
     }
   }
 
-  #greeting(at: number): number {
-    let count = 0
-    for (const [key, since] of this.#connectedAt) {
-      count += !this.#accepted.has(key) && at - since < GREETING_TIME ? 1 : 0
+  /** What has to be done from time to time, whether or not somebody is to be dialled. */
+  #tidy(at: number): void {
+    const { book, isolation } = this.#init
+    if (this.#links.peers === 0 && at - this.#isolatedSince >= isolation) {
+      this.safeDispatchEvent('isolated', { detail: { forMs: at - this.#isolatedSince } })
+      this.#isolatedSince = at
+      this.wake()
     }
-    return count
+    if (at - this.#expiredAt >= EXPIRE_INTERVAL) {
+      this.#expiredAt = at
+      book.expire()
+    }
+    const outbound = this.#links.outbound()
+    if (outbound.length > 0) {
+      book.setAnchors(chooseAnchors(outbound, book.anchorIds()))
+    }
   }
 
-  async #attempt(target: DialTarget, reason: DialReason): Promise<Connection | Error> {
-    const signal = this.#stopping?.signal
+  /** Whether a peer of the book may be dialled now; configured ones are dialled for themselves. */
+  #isFree(id: string, at: number): boolean {
+    return !(
+      this.#links.has(id) ||
+      this.#dialler.inFlight.has(id) ||
+      !this.#memory.isDue(id, at) ||
+      this.#holds.get(id, at) != null ||
+      this.#configured.of(id) != null
+    )
+  }
+
+  #isBusy({ id, answeredBy, addresses }: ConfiguredEntry): boolean {
+    const who = (id ?? answeredBy)?.toString()
+    const name = id?.toString() ?? addresses[0]?.toString() ?? ''
+    return (who != null && this.#links.has(who)) || this.#dialler.inFlight.has(name)
+  }
+
+  async #dialBooked(peer: BookedPeer, reason: 'anchor' | 'target' | 'feeler' | 'test'): Promise<void> {
+    const id = peerIdFromString(peer.id)
+    if (reason === 'feeler' || reason === 'test') {
+      this.#probed.add(peer.id)
+    }
     try {
-      const connection = await this.#dialler.dial(target, { signal })
-      this.#recordDial({ ...target, id: connection.remotePeer }, reason)
-      return connection
-    } catch (error) {
-      const isSelf = (error as Error).name === 'DialSelfError'
-      if (signal?.aborted !== true && !isSelf) {
-        this.#recordDial(target, reason, error as Error)
-      }
-      return error as Error
+      await this.#dials.dial({ id }, reason, this.#stopping?.signal)
+      this.#endProbe(id)
+    } catch {
+      this.#probed.delete(peer.id)
+      await this.#forgetStranger(id)
     }
   }
 
-  async #attemptUnnamed(key: string): Promise<void> {
-    const entry = this.#unnamed.get(key)
-    if (entry == null) {
-      return
-    }
-    const result = await this.#attempt({ addresses: entry.addresses }, entry.persistence)
-    const at = this.#init.clock.monotonic()
-    if (!(result instanceof Error)) {
-      const id = result.remotePeer
-      this.#unnamed.recordAnswer(entry, id, at)
-      this.addCandidate({ id, multiaddrs: entry.addresses, source: entry.persistence })
-    } else if (result.name === 'DialSelfError') {
-      this.#unnamed.remove(key) // the same list on all servers names each of them, too
-    } else {
-      this.#unnamed.recordFailure(entry, at)
+  /** A peer that has answered, and was dialled for nothing else, is let go; unless peers are missing. */
+  #endProbe(id: PeerId): void {
+    const key = id.toString()
+    if (this.isAccepted(id) && !this.isDialling(id) && this.#probed.delete(key) && this.peerCount > this.target) {
+      this.release(id)
     }
   }
 
-  #persist(id: PeerId, persistence: ConfiguredPeer['persistence']): void {
-    const known = this.known.get(id)
-    if (known != null && persistence !== 'seed') {
-      known.persistence = persistence
+  /** Once for each connection that was made because of a seed list. */
+  #tellOfSeed(connection: Connection): void {
+    const { remotePeer, direction } = connection
+    const isSeed = this.#configured.of(remotePeer)?.persistence === 'seed'
+    if (isSeed && direction === 'outbound' && this.isAccepted(remotePeer) && !this.#seeds.has(connection)) {
+      this.#seeds.add(connection)
+      this.safeDispatchEvent('seed', { detail: { connection } })
     }
   }
 
-  #recordDial({ id, addresses = [] }: DialTarget, reason: DialReason, error?: Error): void {
+  async #dialConfigured(entry: ConfiguredEntry): Promise<void> {
     const { clock } = this.#init
-    const known = id == null ? undefined : this.known.get(id)
-    const at = clock.monotonic()
-    if (known != null && error == null) {
-      known.lastAttemptAt = at
-    } else if (known != null) {
-      const outcome = { ok: false, now: clock.now(), at, error: error?.message ?? '', online: this.#accepted.size > 0 }
-      if (this.known.record(known, outcome)) {
-        void this.forget(known.id)
+    const { id, addresses, persistence } = entry
+    this.#configured.recordAttempt(entry, clock.monotonic())
+    try {
+      const connection = await this.#dials.dial(
+        { ...(id == null ? {} : { id }), addresses },
+        persistence,
+        this.#stopping?.signal
+      )
+      this.#configured.recordAnswer(entry, connection.remotePeer, clock.monotonic())
+      this.#tellOfSeed(connection)
+    } catch (error) {
+      const { name, message } = error as Error
+      if (name === 'DialSelfError') {
+        this.#configured.remove(entry) // the same list on all servers names each of them, too
+      } else {
+        this.#configured.recordFailure(entry, clock.monotonic(), message)
       }
     }
-    this.safeDispatchEvent('dial', {
-      detail: {
-        target: addresses[0]?.toString() ?? id?.toString() ?? '*',
-        reason,
-        ok: error == null,
-        ...(error == null ? {} : { error: error.message })
-      }
-    })
   }
 
-  /** Adds a peer to the known ones; whoever must make room is forgotten altogether. */
-  #note(id: PeerId, source: PeerSource): ReturnType<KnownPeers['add']> {
-    const result = this.known.add(id, source, this.#init.clock.now(), (peer) => this.#isConnected(peer.id))
-    if (result?.displaced != null) {
-      void this.#forgetStored(result.displaced.id)
-    }
-    const held = this.#heldStrangers.get(id)
-    if (result != null && held != null) {
-      result.peer.held = held
-    }
-    return result
-  }
-
-  /** Takes what the peer store remembers as candidates; those that answered an earlier run come first. */
-  async #recall(): Promise<void> {
-    const { clock, maxKnown } = this.#init
-    const stored = await this.#components.peerStore.all({ limit: maxKnown * 2 }).catch(() => [])
-    for (const peer of stored) {
-      if (peer.addresses.length === 0) {
-        continue
-      }
-      const success = peer.metadata.get(GREETED_KEY)
-      const result = this.#note(peer.id, 'store')
-      if (result?.added === true && success != null) {
-        result.peer.lastSuccess = Number(new TextDecoder().decode(success)) || clock.now()
-      }
+  /** What libp2p writes down about a peer that has no place in the book must not fill the disk. */
+  async #forgetStranger(id: PeerId | undefined): Promise<void> {
+    if (id != null && this.#init.book.get(id) == null && !this.#links.has(id.toString())) {
+      await this.#forgetStored(id)
     }
   }
 
   async #forgetStored(id: PeerId): Promise<void> {
     await this.#components.peerStore.delete(id).catch(() => undefined)
-  }
-
-  /** What is known about a peer. */
-  get(id: PeerId): KnownPeer | undefined {
-    return this.known.get(id)
   }
 }
 

@@ -1,22 +1,21 @@
-import type { Rng } from '@penin/interface'
-import { shuffled } from '@penin/interface'
-import type { KnownPeer } from './known-peers.js'
+import { shuffled, type Rng } from '@penin/interface'
+import type { ConfiguredEntry } from './configured-peers.js'
+import type { BookedPeer } from './peer-book.js'
 
 /**
- * While a node has no peer at all it waits at most this long between two dials to the same persistent peer, in
+ * While a node has no peer at all it waits at most this long between two dials to the same configured peer, in
  * milliseconds: a lonely node has nothing better to do, and its users are waiting.
  */
 export const ISOLATED_CAP = 10_000
 
 /** Everything the decision depends on. */
 export interface DialSituation {
-  /** Monotonic time in milliseconds. */
-  at: number
-  known: Iterable<KnownPeer>
-  /** Peers with an open connection, greeted or not, by their id's string. */
-  isConnected: (id: string) => boolean
-  /** Dials under way, by id string. */
-  isDialling: (id: string) => boolean
+  /** Anchors of the last run that have not been dialled in this one. */
+  anchors: readonly BookedPeer[]
+  /** Configured peers that are neither connected nor being dialled, and whose time has come. */
+  configured: readonly ConfiguredEntry[]
+  /** Chooses so many peers that can be dialled now from the address book. */
+  select: (count: number) => readonly BookedPeer[]
   /** Greeted peers. */
   peers: number
   /** How many dials are under way. */
@@ -30,54 +29,32 @@ export interface DialSituation {
 }
 
 /** One decision, with its reason; the reason is what the event, the metric label and the log line carry. */
-export interface PlannedDial {
-  peer: KnownPeer
-  reason: 'bootstrap' | 'persistent' | 'target'
-}
+export type PlannedDial =
+  { peer: BookedPeer; reason: 'anchor' | 'target' } | { entry: ConfiguredEntry; reason: ConfiguredEntry['persistence'] }
 
 /**
- * Whom to dial now. Pure: the same situation and randomness give the same answer.
- *
- * Persistent peers come first and don't count against the target. Of the others those that have answered before go
- * before those that have not, fewer failures before more, the rest at random.
+ * Whom to dial now, in this order: the anchors, for they are what an attacker who waited for the restart can't take the
+ * place of; persistent and bootstrap peers, who don't count against the target; seeds, while peers are missing; then
+ * whomever the address book offers, as many as are missing. Pure: the same situation and randomness give the same answer.
  */
 export function planDials(situation: DialSituation, rng: Rng): PlannedDial[] {
-  const free = situation.maxParallel - situation.dialling
+  const { anchors, configured, select, peers, dialling, greeting, target, maxParallel } = situation
+  const free = maxParallel - dialling
   if (free <= 0) {
     return []
   }
-  const isolated = situation.peers === 0
-  const persistent: PlannedDial[] = []
-  const others: KnownPeer[] = []
-  for (const peer of situation.known) {
-    const id = peer.id.toString()
-    if (situation.isConnected(id) || situation.isDialling(id) || !isDue(peer, situation.at, isolated)) {
-      continue
-    }
-    if (peer.persistence == null) {
-      others.push(peer)
-    } else {
-      persistent.push({ peer, reason: peer.persistence })
-    }
-  }
-  const wanted = Math.max(0, situation.target - situation.peers - situation.dialling - situation.greeting)
-  const ordered = shuffled(rng, others).sort((a, b) => rank(a) - rank(b))
-  return [
-    ...shuffled(rng, persistent),
-    ...ordered.slice(0, wanted).map((peer) => ({ peer, reason: 'target' as const }))
+  const wanted = Math.max(0, target - peers - dialling - greeting)
+  const first: PlannedDial[] = anchors.slice(0, wanted).map((peer) => ({ peer, reason: 'anchor' }))
+  const asked = configured.filter(({ persistence }) => persistence !== 'seed' || wanted > 0)
+  const [seeds, others] = [asked.filter(isSeed), asked.filter((entry) => !isSeed(entry))]
+  const plan = [
+    ...first,
+    ...[...shuffled(rng, others), ...shuffled(rng, seeds)].map((entry) => ({ entry, reason: entry.persistence }))
   ].slice(0, free)
+  const missing = Math.min(wanted - first.length, free - plan.length)
+  return missing <= 0 ? plan : [...plan, ...select(missing).map((peer) => ({ peer, reason: 'target' as const }))]
 }
 
-function isDue(peer: KnownPeer, at: number, isolated: boolean): boolean {
-  if (peer.held != null && peer.held.until > at) {
-    return false
-  }
-  if (peer.nextAttemptAt <= at) {
-    return true
-  }
-  return isolated && peer.persistence != null && (peer.lastAttemptAt ?? 0) + ISOLATED_CAP <= at
-}
-
-function rank(peer: KnownPeer): number {
-  return peer.failures * 2 + (peer.lastSuccess == null ? 1 : 0)
+function isSeed({ persistence }: ConfiguredEntry): boolean {
+  return persistence === 'seed'
 }

@@ -100,7 +100,7 @@ describe('Admission', () => {
   })
 
   it('looks at the count again once a handshake is done', async () => {
-    const admission = make({ isExempt: (peer) => peer.toString() === 'friend' })
+    const admission = make({ isExempt: (peer) => peer.equals(named('friend')) })
     open = 10
     const upgraded = async (name: string): Promise<unknown> =>
       admission.gater.denyInboundUpgradedConnection?.(named(name), from('/ip4/127.0.0.1'))
@@ -110,7 +110,7 @@ describe('Admission', () => {
   })
 
   it('dials exempt peers beyond the limit', async () => {
-    const admission = make({ isExempt: (peer) => peer.toString() === 'friend' })
+    const admission = make({ isExempt: (peer) => peer.equals(named('friend')) })
     open = 10
     expect(await admission.gater.denyDialPeer?.(named('friend'))).toBe(false)
     expect(await admission.gater.denyDialMultiaddr?.(multiaddr('/ip4/192.0.2.1/tcp/1'))).toBe(false)

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import type { Libp2pEvents } from '@libp2p/interface'
+import type { Connection, Libp2pEvents } from '@libp2p/interface'
+import type { AddressBook } from '@penin/peer-store'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { FakeClock, lifecycleCompliance, nextEvent, seededRng, until } from '@penin/testing'
@@ -14,18 +15,25 @@ import {
   type PeerKeeperEvents,
   type PeerKeeperInit
 } from '../src/index.js'
-import { addressOf, makeKey, makePeerId, named, plainNode, type PlainNodeOptions } from './support.js'
+import { addressOf, makeBook, makeKey, makePeerId, named, plainNode, type PlainNodeOptions } from './support.js'
 
-type Kept = Libp2p<{ keeper: PeerKeeper }>
+type Kept = Libp2p<{ keeper: PeerKeeper }> & { book: AddressBook }
 
 /** Looks twice as often as needed and waits hardly at all, so that the tests need not wait either. */
-const QUICK: PeerKeeperInit = { target: 4, tick: 20, rng: { float: () => 0.02, bytes: (n) => new Uint8Array(n) } }
+const QUICK = { target: 4, tick: 20, rng: { float: () => 0.02, bytes: (n: number) => new Uint8Array(n) } }
 
 async function keeping(
   init: Partial<PeerKeeperInit> = {},
   options: PlainNodeOptions<{ keeper: PeerKeeper }> = {}
 ): Promise<Kept> {
-  return plainNode({ services: { keeper: peerKeeper({ ...QUICK, ...init }) }, ...options })
+  const privateKey = options.privateKey ?? (await makeKey())
+  const book = makeBook(peerIdFromPrivateKey(privateKey))
+  const node = await plainNode({
+    services: { keeper: peerKeeper({ book, ...QUICK, ...init }) },
+    ...options,
+    privateKey
+  })
+  return Object.assign(node, { book })
 }
 
 /** A port of loopback on which nobody listens. */
@@ -37,13 +45,17 @@ async function closedPort(): Promise<number> {
   return port
 }
 
+function connectionOf(node: Libp2p, other: Libp2p): Connection {
+  return node.getConnections(other.peerId)[0] as Connection
+}
+
 const at = (port: number): Multiaddr => multiaddr(`/ip4/127.0.0.1/tcp/${port}`)
 
 /** A keeper without a network: every dial fails, and is counted. */
 function alone(
   clock: FakeClock,
   init: Partial<PeerKeeperInit> = {}
-): { keeper: PeerKeeper; dials: string[]; held: () => number } {
+): { keeper: PeerKeeper; book: AddressBook; dials: string[]; held: () => number } {
   const events = new TypedEventEmitter<Libp2pEvents>()
   const dials: string[] = []
   const components = {
@@ -51,21 +63,25 @@ function alone(
     events,
     connectionManager: {
       getConnections: () => [],
+      closeConnections: async () => undefined,
       openConnection: async (target: unknown) => {
         dials.push(`${clock.monotonic()}: ${String(target)}`)
         throw Object.assign(new RangeError('refused'), { code: 'ECONNREFUSED' })
       }
     },
     peerStore: {
-      all: async () => [],
-      has: async () => true,
       getInfo: async () => ({ multiaddrs: [] }),
-      merge: async () => undefined,
       delete: async () => undefined
     }
   } as unknown as PeerKeeperComponents
-  const keeper = peerKeeper({ target: 4, clock, rng: seededRng(1), ...init })(components)
-  return { keeper, dials, held: () => events.listenerCount('peer:connect') + events.listenerCount('peer:disconnect') }
+  const book = makeBook(named('me'), clock)
+  const keeper = peerKeeper({ book, target: 4, clock, rng: seededRng(1), ...init })(components)
+  return {
+    keeper,
+    book,
+    dials,
+    held: () => events.listenerCount('peer:connect') + events.listenerCount('peer:disconnect')
+  }
 }
 
 lifecycleCompliance(
@@ -96,20 +112,16 @@ describe('PeerKeeper without a network', () => {
 
   it('forgets all backoffs after thirty seconds without a peer, and says so', async () => {
     const clock = new FakeClock()
-    const { keeper, dials } = alone(clock)
+    const longest = { float: () => 1 - 1e-9, bytes: (n: number) => new Uint8Array(n) }
+    const { keeper, dials } = alone(clock, { rng: longest })
     const isolated: number[] = []
     keeper.addEventListener('isolated', ({ detail }) => isolated.push(detail.forMs))
     await keeper.start()
     keeper.addCandidate({ id: named('a'), multiaddrs: [at(1)], source: 'mdns' })
     await clock.tickAsync(200)
-    expect(dials).toHaveLength(1)
-    const peer = keeper.get(named('a'))
-    expect(peer?.failures).toBe(1)
-    Object.assign(peer ?? {}, { nextAttemptAt: 1e9 })
-    await clock.tickAsync(29_000)
-    expect(dials).toHaveLength(1)
-    await clock.tickAsync(2_000)
-    expect(dials.length).toBeGreaterThan(1)
+    expect(keeper.dialState(named('a'))?.failures).toBe(1)
+    await clock.tickAsync(30_000) // without isolation the next dial would be after 36 s
+    expect(dials.map((dial) => Math.round(Number.parseInt(dial, 10) / 1_000))).toEqual([0, 6, 16, 30])
     expect(isolated).toHaveLength(1)
     keeper.stop()
   })
@@ -126,17 +138,61 @@ describe('PeerKeeper without a network', () => {
     keeper.stop()
   })
 
-  it('never knows more peers than it may, and never itself or a peer without address', async () => {
-    const clock = new FakeClock()
-    const { keeper } = alone(clock, { maxKnown: 10 })
-    await keeper.start()
-    for (let i = 0; i < 1_000; i++) {
-      keeper.addCandidate({ id: named(String(i)), multiaddrs: [at(1)], source: 'dht' })
-    }
+  it('never takes itself or a peer without address for a candidate', async () => {
+    const { keeper, book } = alone(new FakeClock())
+    const named1: string[] = []
+    keeper.addEventListener('candidate', ({ detail }) => named1.push(detail.source))
     keeper.addCandidate({ id: named('me'), multiaddrs: [at(1)], source: 'dht' })
     keeper.addCandidate({ id: named('nowhere'), multiaddrs: [], source: 'dht' })
-    expect(keeper.known.size).toBe(10)
-    expect([keeper.get(named('me')), keeper.get(named('nowhere'))]).toEqual([undefined, undefined])
+    expect([book.size, named1]).toEqual([0, []])
+  })
+
+  it('dials the anchors of the last run first, then configured peers, then others, and each anchor once', async () => {
+    const clock = new FakeClock()
+    const configured = [{ id: named('b'), addresses: [at(2)], persistence: 'bootstrap' as const }]
+    const { keeper, book, dials } = alone(clock, { configured })
+    for (const name of ['x', 'y', 'z']) {
+      book.add({ id: named(name), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
+    }
+    book.setAnchors([named('y'), named('x')].map(String))
+    const reasons: string[] = []
+    keeper.addEventListener('dialling', ({ detail }) => reasons.push(`${detail.reason} ${detail.target.slice(-8)}`))
+    await keeper.start()
+    await clock.tickAsync(100)
+    const tail = (name: string): string => named(name).toString().slice(-8)
+    expect(reasons).toEqual([
+      `anchor ${tail('y')}`,
+      `anchor ${tail('x')}`,
+      expect.stringMatching(/^bootstrap /),
+      `target ${tail('z')}`
+    ])
+    expect(dials).toHaveLength(4)
+    await clock.tickAsync(120_000)
+    expect(reasons.filter((reason) => reason.startsWith('anchor'))).toHaveLength(2)
+    keeper.stop()
+  })
+
+  it('sends a feeler to a peer that nobody has reached, though it has peers enough', async () => {
+    const clock = new FakeClock()
+    const { keeper, book } = alone(clock, { target: 0 })
+    book.add({ id: named('x'), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
+    const reasons: string[] = []
+    keeper.addEventListener('dialling', ({ detail }) => reasons.push(detail.reason))
+    await keeper.start()
+    await clock.tickAsync(600_000)
+    expect(new Set(reasons)).toEqual(new Set(['feeler']))
+    expect(book.get(named('x'))?.attempts).toBe(reasons.length)
+    keeper.stop()
+  })
+
+  it('clears the book of peers that never answer, by itself', async () => {
+    const clock = new FakeClock()
+    const { keeper, book } = alone(clock, { configured: [] })
+    book.add({ id: named('x'), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
+    await keeper.start()
+    keeper.accept({ remotePeer: named('friend'), remoteAddr: at(9), direction: 'inbound' } as Connection)
+    await clock.tickAsync(1_200_000)
+    expect(book.get(named('x'))).toBeUndefined()
     keeper.stop()
   })
 
@@ -148,7 +204,7 @@ describe('PeerKeeper without a network', () => {
     const reason = new RangeError('changed my mind')
     const dial = keeper.dial({ id: named('a') }, { signal: AbortSignal.abort(reason) })
     await expect(dial).rejects.toBe(reason)
-    expect(keeper.get(named('a'))?.failures).toBe(0)
+    expect(keeper.dialState(named('a'))).toBeUndefined()
     keeper.stop()
   })
 
@@ -189,7 +245,8 @@ describe('PeerKeeper in a plain libp2p node', () => {
     for (const round of ['late', 'restarted']) {
       const bootstrap = await plainNode({ privateKey, port })
       await until(() => node.services.keeper.isAccepted(id), { message: round })
-      expect(node.services.keeper.get(id)).toMatchObject({ persistence: 'bootstrap' })
+      expect(node.services.keeper.dialState(id)?.failures).toBe(0)
+      expect(node.services.keeper.persistenceOf(id)).toBe('bootstrap')
       await bootstrap.stop()
       await until(() => !node.services.keeper.isAccepted(id))
     }
@@ -234,9 +291,9 @@ describe('PeerKeeper in a plain libp2p node', () => {
     const { keeper } = node.services
     keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' })
     await until(() => node.getPeers().length === 1)
-    expect(keeper.get(other.peerId)?.lastSuccess).toBeUndefined()
-    keeper.accept(other.peerId, 'outbound')
-    expect(keeper.get(other.peerId)?.lastSuccess).toBeTypeOf('number')
+    expect(node.book.get(other.peerId)?.table).toBe('new')
+    keeper.accept(connectionOf(node, other))
+    expect(node.book.get(other.peerId)).toMatchObject({ table: 'tried', failures: 0, source: 'mdns' })
   })
 
   it('keeps nothing of a peer that is not one of us but that it is not to be dialled', async () => {
@@ -248,9 +305,9 @@ describe('PeerKeeper in a plain libp2p node', () => {
     keeper.reject(other.peerId, 'of another network', 3_600_000)
     await node.hangUp(other.peerId)
     await until(async () => !(await node.peerStore.has(other.peerId)))
-    expect(keeper.get(other.peerId)).toBeUndefined()
     keeper.addCandidate(candidate)
-    expect(keeper.get(other.peerId)?.held?.reason).toBe('of another network')
+    expect(node.book.get(other.peerId)).toBeUndefined()
+    expect(keeper.heldReason(other.peerId)?.reason).toBe('of another network')
     await new Promise((resolve) => setTimeout(resolve, 300)) // some looks
     expect(node.getPeers()).toEqual([])
   })
@@ -260,9 +317,10 @@ describe('PeerKeeper in a plain libp2p node', () => {
     await other.dial(addressOf(node))
     await until(() => node.getPeers().length === 1)
     expect(node.services.keeper.peerCount).toBe(0)
-    node.services.keeper.accept(other.peerId, 'inbound')
+    node.services.keeper.accept(connectionOf(node, other))
     expect(node.services.keeper.peerCount).toBe(1)
-    expect([...(node.services.keeper.get(other.peerId)?.sources ?? [])]).toEqual(['inbound'])
+    await until(() => node.book.get(other.peerId) != null)
+    expect(node.book.get(other.peerId)).toMatchObject({ table: 'new', sources: ['inbound'] })
   })
 
   it('says that another identity answered, closes, and stores neither', async () => {
@@ -275,7 +333,7 @@ describe('PeerKeeper in a plain libp2p node', () => {
     await until(() => node.getConnections().length === 0 && other.getConnections().length === 0)
     for (const id of [expected, other.peerId]) {
       expect(await node.peerStore.has(id)).toBe(false)
-      expect(node.services.keeper.get(id)).toBeUndefined()
+      expect(node.book.get(id)).toBeUndefined()
     }
   })
 
@@ -321,30 +379,48 @@ describe('PeerKeeper in a plain libp2p node', () => {
     expect(await node.peerStore.has(stranger)).toBe(false)
   })
 
-  it('remembers from one run to the next where peers are', async () => {
-    const [node, other] = [await keeping(), await plainNode()]
+  it('lets a peer go without blame, and does not dial it again', async () => {
+    const [node, other] = [await keeping({ target: 1 }), await plainNode()]
     node.services.keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' })
     await until(() => node.services.keeper.peerCount === 1)
-    node.services.keeper.stop()
-    const again = peerKeeper(QUICK)({
-      peerId: node.peerId,
-      peerStore: node.peerStore,
-      events: new TypedEventEmitter<Libp2pEvents>(),
-      connectionManager: { getConnections: () => [], openConnection: async () => new Promise(() => {}) }
-    })
-    await again.start()
-    const peer = again.get(other.peerId)
-    expect([...(peer?.sources ?? [])]).toEqual(['store'])
-    expect(peer?.lastSuccess).toBeGreaterThan(0)
-    again.stop()
+    node.services.keeper.release(other.peerId)
+    await until(() => node.services.keeper.peerCount === 0)
+    expect(node.book.get(other.peerId)?.failures).toBe(0)
+    expect(node.services.keeper.dialState(other.peerId)).toMatchObject({ failures: 0 })
+  })
+
+  it('hangs up on a peer that was dialled only to see whether it answers, and notes that it did', async () => {
+    const [node, other] = [await keeping({ target: 0, feelerInterval: 1_000 }), await plainNode()]
+    node.services.keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'pex' })
+    await until(() => node.book.get(other.peerId)?.table === 'tried')
+    await until(() => node.services.keeper.peerCount === 0 && node.getConnections().length === 0)
+    expect(node.book.get(other.peerId)?.failures).toBe(0)
+  })
+
+  it('says when a seed was reached, and goes on asking seeds only while peers are missing', async () => {
+    const seed = await plainNode()
+    const node = await keeping({ target: 1, configured: [{ addresses: [addressOf(seed)], persistence: 'seed' }] })
+    const { detail } = await nextEvent<PeerKeeperEvents['seed']>(node.services.keeper, 'seed')
+    expect(detail.connection.remotePeer.equals(seed.peerId)).toBe(true)
+    node.services.keeper.release(seed.peerId)
+    await until(() => node.services.keeper.peerCount === 0)
+  })
+
+  it('takes over the signed record of a peer that has dialled it', async () => {
+    const [node, other] = await Promise.all([keeping({ target: 0 }), plainNode()])
+    await other.dial(addressOf(node))
+    await until(() => node.book.get(other.peerId) != null)
+    const entry = node.book.get(other.peerId)
+    expect(entry?.seq).toBeTypeOf('bigint')
+    expect(entry?.addresses).toMatchObject([{ certified: true, text: addressOf(other).decapsulate('/p2p').toString() }])
   })
 
   it('forgets a peer, and what is stored about it, when told to', async () => {
     const [node, stranger] = [await keeping({ target: 0 }), await makePeerId()]
     node.services.keeper.addCandidate({ id: stranger, multiaddrs: [at(1)], source: 'pex' })
-    await until(async () => node.peerStore.has(stranger))
+    expect(node.book.get(stranger)).toBeDefined()
     expect(await node.services.keeper.forget(stranger)).toBe(true)
     expect(await node.peerStore.has(stranger)).toBe(false)
-    expect(node.services.keeper.get(stranger)).toBeUndefined()
+    expect(node.book.get(stranger)).toBeUndefined()
   })
 })

@@ -1,12 +1,16 @@
-import { generateKeyPair } from '@libp2p/crypto/keys'
+import { createHash } from 'node:crypto'
+import { generateKeyPair, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, PeerId, ServiceMap } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
-import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { peerIdFromPrivateKey, peerIdFromPublicKey } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '@penin/interface'
+import { AddressBook } from '@penin/peer-store'
+import { seededRng } from '@penin/testing'
 import { createLibp2p, type Libp2p, type ServiceFactoryMap } from 'libp2p'
 import { afterEach } from 'vitest'
 
@@ -59,7 +63,12 @@ export async function makePeerId(): Promise<PeerId> {
   return peerIdFromPrivateKey(await makeKey())
 }
 
-/** A peer id for bookkeeping that only compares names. */
+/** A peer id that belongs to a name, always the same one. Nobody has its private key. */
 export function named(name: string): PeerId {
-  return { type: 'Ed25519', toString: () => name, equals: (other: unknown) => String(other) === name } as PeerId
+  return peerIdFromPublicKey(publicKeyFromRaw(createHash('sha256').update(name).digest()))
+}
+
+/** An address book of its own, as a node would have one. */
+export function makeBook(selfId: PeerId, clock?: Clock, maxSize?: number): AddressBook {
+  return new AddressBook({ selfId, secret: new Uint8Array(16).fill(7), clock, rng: seededRng(5), maxSize })
 }

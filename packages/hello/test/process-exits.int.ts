@@ -10,9 +10,13 @@ const code = `
   import { yamux } from '@libp2p/yamux'
   import { createLibp2p } from 'libp2p'
   import { hello } from '${new URL('../dist/index.js', import.meta.url).href}'
+  import { AddressBook } from '${new URL('../../peer-store/dist/index.js', import.meta.url).href}'
+  import { generateKeyPair } from '@libp2p/crypto/keys'
+  import { peerIdFromPrivateKey } from '@libp2p/peer-id'
   import { heartbeat, peerKeeper, singleConnection, WakeUp } from '${new URL('../../connection-manager/dist/index.js', import.meta.url).href}'
 
-  const make = () => createLibp2p({
+  const make = async (privateKey) => createLibp2p({
+    privateKey,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -23,10 +27,13 @@ const code = `
       hello: hello({ networkId: 'test' }),
       heartbeat: heartbeat(),
       single: singleConnection(),
-      keeper: peerKeeper({ target: 4 })
+      keeper: peerKeeper({
+        target: 4,
+        book: new AddressBook({ selfId: peerIdFromPrivateKey(privateKey), secret: crypto.getRandomValues(new Uint8Array(16)) })
+      })
     }
   })
-  const [a, b] = await Promise.all([make(), make()])
+  const [a, b] = await Promise.all([make(await generateKeyPair('Ed25519')), make(await generateKeyPair('Ed25519'))])
   const wakeUp = new WakeUp({ onWakeUp: () => {} })
   wakeUp.start()
   const greeted = new Promise((resolve) => a.services.hello.addEventListener('greeted', resolve, { once: true }))

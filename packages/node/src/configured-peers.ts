@@ -1,4 +1,7 @@
 import { parsePeerAddress, type ConfiguredPeer, type PeerAddress } from '@penin/connection-manager'
+import type { AddressBook } from '@penin/peer-store'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { printable } from '@penin/interface'
 import type { NodeConfig } from './config/defaults.js'
 
 /** The configured peers that can be used, and what is wrong with the others. */
@@ -31,6 +34,46 @@ export function readConfiguredPeers(
       ...group(persistent, 'persistent')
     ],
     problems
+  }
+}
+
+/**
+ * Marks the peers that the configuration calls private or unconditional, and takes those marks off all others.
+ *
+ * @returns one line for each entry that is no peer id
+ */
+export function markPeers(
+  book: Pick<AddressBook, 'mark' | 'marked'>,
+  { privatePeers, unconditionalPeers }: Pick<NodeConfig, 'privatePeers' | 'unconditionalPeers'>
+): string[] {
+  const wanted = new Map<string, { private: boolean; unconditional: boolean }>()
+  const problems: string[] = []
+  for (const { id } of book.marked()) {
+    wanted.set(id, { private: false, unconditional: false })
+  }
+  const read = (key: string, entries: readonly string[], mark: 'private' | 'unconditional'): void => {
+    for (const [index, entry] of entries.entries()) {
+      const id = peerIdOf(entry)
+      if (id == null) {
+        problems.push(`${key}.${index}: ${printable(entry, 100)} is no peer id such as 12D3KooW…; the entry is ignored`)
+      } else {
+        wanted.set(id, { ...(wanted.get(id) ?? { private: false, unconditional: false }), [mark]: true })
+      }
+    }
+  }
+  read('privatePeers', privatePeers, 'private')
+  read('unconditionalPeers', unconditionalPeers, 'unconditional')
+  for (const [id, marks] of wanted) {
+    book.mark(id, marks)
+  }
+  return problems
+}
+
+function peerIdOf(text: string): string | undefined {
+  try {
+    return peerIdFromString(text).toString()
+  } catch {
+    return undefined
   }
 }
 

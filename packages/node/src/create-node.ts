@@ -1,5 +1,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { DeadConnectionError } from '@penin/connection-manager'
 import { Admission, TrafficMeter, type Refusal } from '@penin/connection-manager'
 import {
@@ -12,9 +13,16 @@ import {
   type PeerReporter,
   type Rng
 } from '@penin/interface'
-import { loadOrCreateIdentity, openStore, type Store, type StoreEvent } from '@penin/peer-store'
+import {
+  loadOrCreateIdentity,
+  openAddressBook,
+  openStore,
+  type Store,
+  type StoreEvent,
+  type StoredAddressBook
+} from '@penin/peer-store'
 import type { Connection } from '@libp2p/interface'
-import { readConfiguredPeers } from './configured-peers.js'
+import { markPeers, readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
 import { resolveConfig, type ConfigLayers } from './config/resolve.js'
 import type { TransportManager } from '@libp2p/interface-internal'
@@ -86,6 +94,7 @@ const MAX_EARLY_EVENTS = 100
 /** The steps of a start, and undoing them when one fails. */
 class Startup {
   #node?: PeninNode
+  #book?: StoredAddressBook
   #earlyEvents = 0
 
   constructor(
@@ -111,6 +120,7 @@ class Startup {
       return node
     } catch (error) {
       await this.#node?.stop()
+      await this.#book?.close()
       await store.close()
       throw asListenError(error)
     }
@@ -123,10 +133,22 @@ class Startup {
     const traffic = new TrafficMeter()
     const admission = this.#admission(traffic)
     const privateKey = parts.privateKey ?? (await this.#identity())
+    const book = await openAddressBook({
+      datastore: store.datastore,
+      selfId: peerIdFromPrivateKey(privateKey),
+      maxSize: config.maxKnownPeers,
+      clock: parts.clock,
+      rng: parts.rng,
+      onRemoved: (id) => this.#node?.libp2p.services.keeper.noteRemoved(id),
+      ...(parts.signal && { signal: parts.signal })
+    })
+    this.#book = book
+    warnings.push(...markPeers(book.book, config))
     const libp2p = await buildLibp2p({
       config,
       privateKey,
       datastore: store.datastore,
+      book: book.book,
       listen: await withStablePorts(config.listen, store.datastore),
       configured: peers,
       admission,
@@ -142,6 +164,7 @@ class Startup {
       config,
       privateKey,
       store,
+      book,
       admission,
       traffic,
       clock: parts.clock,

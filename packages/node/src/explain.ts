@@ -1,4 +1,4 @@
-import type { KnownPeer, Refusal } from '@penin/connection-manager'
+import type { DialState, Hold, Refusal } from '@penin/connection-manager'
 import { printable } from '@penin/interface'
 import type { PeerInfo } from './peer-info.js'
 
@@ -15,9 +15,12 @@ export interface ExplainInput {
   at: number
   now: number
   info: PeerInfo
-  known?: KnownPeer
+  /** Whether the address book has it. */
+  isKnown: boolean
+  /** How the last dials went. */
+  dials: DialState | undefined
   /** Not dialled for a while, known or not. */
-  held?: KnownPeer['held']
+  held?: Hold | undefined
   isSelf: boolean
   peers: number
   target: number
@@ -26,21 +29,21 @@ export interface ExplainInput {
 
 /** Pure: turns what is known about a peer into sentences. */
 export function explainPeer(input: ExplainInput): Explanation {
-  const { info, known, now } = input
+  const { info, isKnown, now } = input
   const id = info.id.toString()
   const connected = info.connectedSince != null
   if (input.isSelf) {
     return { id, state: 'unknown', reasons: ['This is this node itself.'] }
   }
-  if (!connected && known == null) {
+  if (!connected && !isKnown && info.persistence == null) {
     return {
       id,
       state: 'unknown',
-      reasons: [...holds(input), 'No discovery source has named this peer in this run.', ...refusals(input)]
+      reasons: [...holds(input), 'No discovery source has named this peer.', ...refusals(input)]
     }
   }
-  const reasons = connected ? connectedReasons(info, now) : idleReasons(input, known as KnownPeer)
-  const found = known == null ? [] : [`Known from: ${[...known.sources].join(', ')}.`]
+  const reasons = connected ? connectedReasons(info, now) : idleReasons(input)
+  const found = info.sources.length === 0 ? [] : [`Known from: ${info.sources.join(', ')}.`]
   return { id, state: info.state, reasons: [...reasons, ...refusals(input), ...found] }
 }
 
@@ -66,8 +69,8 @@ function holds({ held, at }: ExplainInput): string[] {
   return [`Not dialled for another ${minutes} min: ${printable(held.reason, 200)}.`]
 }
 
-function idleReasons(input: ExplainInput, known: KnownPeer): string[] {
-  const { at, info, peers, target } = input
+function idleReasons(input: ExplainInput): string[] {
+  const { at, info, dials, peers, target } = input
   const reasons = holds(input)
   if (info.state === 'dialling') {
     reasons.push('A dial is under way.')
@@ -75,14 +78,14 @@ function idleReasons(input: ExplainInput, known: KnownPeer): string[] {
   if (info.addresses.length === 0) {
     reasons.push('No address of it is known.')
   }
-  if (known.failures > 0 && reasons.length === 0) {
-    const wait = Math.max(0, Math.round((known.nextAttemptAt - at) / 1000))
-    const why = known.lastError == null ? '' : ` (last: ${printable(known.lastError, 300)})`
+  if (dials != null && dials.failures > 0 && reasons.length === 0) {
+    const wait = Math.max(0, Math.round((dials.nextAttemptAt - at) / 1000))
+    const why = dials.lastError == null ? '' : ` (last: ${printable(dials.lastError, 300)})`
     reasons.push(
-      `${known.failures} ${known.failures === 1 ? 'failure' : 'failures in a row'}${why}; next dial in ${wait} s or later.`
+      `${dials.failures} ${dials.failures === 1 ? 'failure' : 'failures in a row'}${why}; next dial in ${wait} s or later.`
     )
   }
-  if (known.persistence == null && peers >= target) {
+  if (info.persistence == null && peers >= target) {
     reasons.push(`This node has as many peers as it wants (${peers} of ${target}); it is dialled when one leaves.`)
   }
   if (reasons.length === 0) {

@@ -25,7 +25,8 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import type { NodeConfig } from './config/defaults.js'
 import { dhtProtocols, dhtServices } from './dht.js'
-import { KnownRecords } from './pex-source.js'
+import type { AddressBook } from '@penin/peer-store'
+import { BookRecords } from './pex-source.js'
 import { AGENT_VERSION } from './version.js'
 
 /**
@@ -45,13 +46,14 @@ export interface NodeServices extends Record<string, unknown> {
 }
 
 /** Peer exchange, and what it tells others of. */
-export type PexService = Pex & { source: KnownRecords }
+export type PexService = Pex & { source: BookRecords }
 
 /** Everything that is decided outside and handed to libp2p. */
 export interface Libp2pParts {
   config: NodeConfig
   privateKey: PrivateKey
   datastore: Datastore
+  book: AddressBook
   listen: string[]
   configured: ConfiguredPeer[]
   admission: Admission
@@ -115,6 +117,7 @@ function withoutLoopback(addresses: Multiaddr[]): Multiaddr[] {
 function alwaysServices({
   config,
   configured,
+  book,
   reporter,
   clock,
   rng
@@ -134,6 +137,7 @@ function alwaysServices({
     ping: ping(),
     hello: hello(init),
     keeper: peerKeeper({
+      book,
       target: config.connections.target,
       parallelDials: config.connections.parallelDials,
       dialTimeout: config.connections.dialTimeout,
@@ -142,22 +146,28 @@ function alwaysServices({
       clock,
       rng
     }),
-    ...(config.discovery.pex ? { pex: exchange({ reporter, clock, rng }) } : {})
+    ...(config.discovery.pex ? { pex: exchange({ book, reporter, clock, rng }) } : {})
   }
 }
 
 /** Peer exchange, between the keeper and hello: libp2p adds each service that it has made to the components. */
 function exchange({
+  book,
   reporter,
   clock,
   rng
-}: Pick<Libp2pParts, 'reporter' | 'clock' | 'rng'>): (components: PexComponents) => PexService {
+}: Pick<Libp2pParts, 'book' | 'reporter' | 'clock' | 'rng'>): (components: PexComponents) => PexService {
   return (components) => {
     const { keeper, hello } = components as PexComponents & Pick<NodeServices, 'keeper' | 'hello'>
-    const source = new KnownRecords(components.peerStore, keeper, rng)
+    const source = new BookRecords(book, keeper)
     const service = pex({
       source,
-      sink: keeper,
+      sink: {
+        addCandidate: (candidate) => {
+          keeper.addCandidate(candidate)
+        },
+        knownSeq: (id) => book.get(id)?.seq
+      },
       wants: () => Math.max(0, keeper.target - keeper.peerCount),
       isPeer: async (_id, connection) => (await hello.introduced(connection)).state === 'greeted',
       reporter,

@@ -3,7 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities } from '@penin/hello'
 import { deadline, printable, type Clock, type Rng } from '@penin/interface'
-import type { Store, StoreEvent } from '@penin/peer-store'
+import type { Store, StoredAddressBook, StoreEvent } from '@penin/peer-store'
 import { TypedEventEmitter } from 'main-event'
 import { readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
@@ -20,6 +20,9 @@ const STOP_BUDGET = 4_000
 /** Peers of other networks, and foreign ones where they are not wanted, are not dialled for an hour. */
 const UNWANTED_HOLD = 3_600_000
 
+/** A seed has so long to answer before it is let go, in milliseconds. */
+const SEED_BUDGET = 15_000
+
 /** Warnings kept for those who come late, at most. */
 const MAX_WARNINGS = 100
 
@@ -29,6 +32,7 @@ export interface NodeParts {
   config: NodeConfig
   privateKey: PrivateKey
   store: Store
+  book: StoredAddressBook
   admission: Admission
   traffic: TrafficMeter
   clock: Clock
@@ -67,7 +71,15 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#startedAt = clock.monotonic()
     const dht = new DhtDiscovery(libp2p.services, libp2p.services.keeper, rng)
     this.#dht = dht
-    this.peers = new Peers({ libp2p, traffic, clock, dht, isRunning: () => this.isRunning })
+    this.peers = new Peers({
+      libp2p,
+      book: parts.book.book,
+      traffic,
+      clock,
+      startedAt: clock.now(),
+      dht,
+      isRunning: () => this.isRunning
+    })
     this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
     this.#listen()
   }
@@ -97,7 +109,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     await this.libp2p.start()
     this.#dht.start()
     this.#wakeUp.start()
-    await this.peers.load()
+    this.#tellBook()
     signal?.throwIfAborted()
   }
 
@@ -123,7 +135,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   /** A snapshot of every counter. */
   stats(): NodeStats {
-    const { libp2p, config, admission, store, traffic, clock, warnings } = this.#parts
+    const { libp2p, config, admission, store, book, traffic, clock, warnings } = this.#parts
     const { keeper, heartbeat, singleConnection, mdns, pex } = libp2p.services
     const connections = libp2p.getConnections()
     const flows = connections.map((connection) => traffic.of(connection))
@@ -138,7 +150,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         connected: keeper.peerCount,
         target: keeper.target,
         max: config.connections.max,
-        known: keeper.known.size,
+        known: book.book.size,
         dialling: keeper.dialling
       },
       connections: {
@@ -156,6 +168,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       dht: this.#dht.stats(),
       ...(pex == null ? {} : { pex: pex.stats() }),
       ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
+      book: { ...book.book.stats(), ...book.stats() },
       store: store.stats(),
       memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
       warnings: [...warnings]
@@ -186,7 +199,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   async #stop(): Promise<void> {
-    const { clock, store } = this.#parts
+    const { clock, store, book } = this.#parts
     this.#stopping.abort()
     this.#wakeUp.stop()
     this.#dht.stop()
@@ -202,16 +215,20 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       await Promise.race([Promise.resolve(this.libp2p.stop()), cut.promise])
     } finally {
       limit.clear()
-      this.peers.dispose()
+      await book.close()
       await store.close()
     }
   }
 
   /** Listeners on libp2p and its services live as long as those do; they end together in `stop()`. */
   #listen(): void {
-    const { keeper, hello, mdns } = this.libp2p.services
+    const { keeper, hello, mdns, pex } = this.libp2p.services
+    keeper.addEventListener('seed', ({ detail: { connection } }) => {
+      void this.#askSeed(connection)
+    })
     keeper.addEventListener('candidate', ({ detail: { id, source, added } }) => {
       if (added) {
+        pex?.source.noteChange()
         this.#counters.discovered[source] = (this.#counters.discovered[source] ?? 0) + 1
         this.safeDispatchEvent('peer:discovered', { detail: { id, source } })
       }
@@ -270,7 +287,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     const id = connection.remotePeer
     const isNew = !this.#greeted.has(id.toString())
     this.#greeted.add(id.toString())
-    keeper.accept(id, connection.direction)
+    keeper.accept(connection)
     this.libp2p.services.pex?.source.noteChange()
     if (isNew) {
       this.#counters.peersConnected++
@@ -309,7 +326,30 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     const announced = addresses.map(String).sort().join(' ')
     if (announced !== this.#announced) {
       this.#announced = announced
+      this.#tellBook()
       this.safeDispatchEvent('addresses', { detail: addresses })
+    }
+  }
+
+  /** The book gives up addresses that are this node's own, whoever says that somebody else is there. */
+  #tellBook(): void {
+    this.#parts.book.book.setOwnAddresses(this.addresses)
+  }
+
+  /** A seed is asked for peers and then let go: its slots are for those who know nobody. */
+  async #askSeed(connection: Connection): Promise<void> {
+    const { keeper, pex } = this.libp2p.services
+    if (pex == null) {
+      return // nothing to ask it: it stays, a peer like others
+    }
+    const limit = deadline(this.#parts.clock, SEED_BUDGET, this.#stopping.signal)
+    try {
+      await pex.ask(connection.remotePeer, { signal: limit.signal })
+    } catch {
+      // told by pex's counters; whatever it was, the seed is not to be held
+    } finally {
+      limit.clear()
+      keeper.release(connection.remotePeer)
     }
   }
 

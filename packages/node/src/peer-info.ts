@@ -10,7 +10,7 @@ export interface PeerInfo {
   publicKey?: string
   /** Where it may be reached; `certified` ones come from a record that the peer has signed. */
   addresses: Array<{ multiaddr: Multiaddr; certified: boolean }>
-  /** How this node has come to know of it, in this run. */
+  /** Who has named it; `store` if it was known before this run. */
   sources: PeerSource[]
   firstSeen: number
   lastSeen: number

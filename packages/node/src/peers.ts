@@ -1,14 +1,9 @@
 import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
-import type { AbortOptions, Connection, Libp2p, Peer, PeerId, PeerUpdate } from '@libp2p/interface'
+import type { AbortOptions, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
-import {
-  MAX_ADDRESSES,
-  parsePeerAddress,
-  PeerIdentityMismatchError,
-  type KnownPeer,
-  type Refusal,
-  type TrafficMeter
-} from '@penin/connection-manager'
+import { parsePeerAddress, PeerIdentityMismatchError, type Refusal, type TrafficMeter } from '@penin/connection-manager'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { AddressBook, BookEntry } from '@penin/peer-store'
 import { raceSignal } from 'race-signal'
 import { InvalidArgumentError, NotRunningError, type Clock, type PeerSource } from '@penin/interface'
 import type { DhtDiscovery } from './dht.js'
@@ -30,8 +25,11 @@ export interface AddPeerOptions extends AbortOptions {
 
 export interface PeersParts {
   libp2p: Libp2p<NodeServices>
+  book: AddressBook
   traffic: TrafficMeter
   clock: Clock
+  /** When this node was made, wall clock. */
+  startedAt: number
   dht: Pick<DhtDiscovery, 'forget'>
   isRunning: () => boolean
 }
@@ -42,24 +40,10 @@ const MAX_REFUSALS = 256
 /** `node.peers`: the peers this node knows, and what can be done with them. */
 export class Peers {
   readonly #parts: PeersParts
-  readonly #addresses = new Map<string, PeerInfo['addresses']>()
   readonly #refusals = new Map<string, Refusal | { reason: string; message: string }>()
 
   constructor(parts: PeersParts) {
     this.#parts = parts
-    parts.libp2p.addEventListener('peer:update', this.#onUpdate)
-  }
-
-  /** @internal */
-  async load(): Promise<void> {
-    await this.#parts.libp2p.peerStore.forEach((peer) => {
-      this.#remember(peer)
-    })
-  }
-
-  /** @internal */
-  dispose(): void {
-    this.#parts.libp2p.removeEventListener('peer:update', this.#onUpdate)
   }
 
   /** @internal */
@@ -88,7 +72,7 @@ export class Peers {
       throw new PeerIdentityMismatchError(expected.toString(), address)
     }
     const id = expected ?? parsed.id
-    const wasKnown = id != null && this.#keeper.get(id) != null
+    const wasKnown = id != null && this.#parts.book.get(id) != null
     const connection = await this.#keeper.dial(
       { ...(id == null ? {} : { id }), addresses: [parsed.address] },
       { signal: options.signal, source: 'manual' }
@@ -110,17 +94,15 @@ export class Peers {
     this.#assertRunning()
     const peer = toPeerId(id)
     await this.#keeper.forget(peer)
-    this.#addresses.delete(peer.toString())
     await this.#parts.dht.forget(peer)
     await this.#parts.libp2p.hangUp(peer)
     await this.#keeper.forget(peer) // libp2p writes down what it learns while a connection closes
-    this.#addresses.delete(peer.toString())
   }
 
   /** @throws UnknownPeerError */
   get(id: PeerId | string): PeerInfo {
     const peer = toPeerId(id)
-    const known = this.#keeper.get(peer)
+    const known = this.#parts.book.get(peer)
     const connections = this.#parts.libp2p.getConnections(peer)
     if (known == null && connections.length === 0) {
       throw new UnknownPeerError(peer.toString())
@@ -135,12 +117,12 @@ export class Peers {
       peers.set(connection.remotePeer.toString(), connection.remotePeer)
     }
     if (filter.connected !== true) {
-      for (const { id } of this.#keeper.known.values()) {
-        peers.set(id.toString(), id)
+      for (const id of this.#parts.book.ids()) {
+        peers.set(id, peerIdFromString(id))
       }
     }
     return [...peers.values()].flatMap((id) => {
-      const info = this.#describe(id, this.#keeper.get(id), this.#parts.libp2p.getConnections(id))
+      const info = this.#describe(id, this.#parts.book.get(id), this.#parts.libp2p.getConnections(id))
       const isConnected = info.state === 'connected'
       const passes =
         (filter.connected == null || filter.connected === isConnected) &&
@@ -153,13 +135,14 @@ export class Peers {
   explain(id: PeerId | string): Explanation {
     const peer = toPeerId(id)
     const { clock, libp2p } = this.#parts
-    const known = this.#keeper.get(peer)
+    const known = this.#parts.book.get(peer)
     const connections = libp2p.getConnections(peer)
     return explainPeer({
       at: clock.monotonic(),
       now: clock.now(),
       info: this.#describe(peer, known, connections),
-      ...(known == null ? {} : { known }),
+      isKnown: known != null,
+      dials: this.#keeper.dialState(peer),
       held: this.#keeper.heldReason(peer),
       isSelf: libp2p.peerId.equals(peer),
       peers: this.#keeper.peerCount,
@@ -178,37 +161,6 @@ export class Peers {
     }
   }
 
-  readonly #onUpdate = ({ detail }: CustomEvent<PeerUpdate>): void => {
-    this.#remember(detail.peer)
-  }
-
-  /** Addresses of peers that are neither known nor connected are not kept: the map is as bounded as those two. */
-  #remember(peer: Peer): void {
-    const key = peer.id.toString()
-    if (this.#keeper.get(peer.id) == null && this.#parts.libp2p.getConnections(peer.id).length === 0) {
-      this.#addresses.delete(key)
-      return
-    }
-    if (this.#addresses.size > this.#keeper.known.maxSize * 2) {
-      this.#sweep()
-    }
-    this.#addresses.set(
-      key,
-      peer.addresses
-        .slice(0, MAX_ADDRESSES)
-        .map(({ multiaddr, isCertified }) => ({ multiaddr, certified: isCertified }))
-    )
-  }
-
-  #sweep(): void {
-    for (const key of this.#addresses.keys()) {
-      const id = peerIdFromString(key)
-      if (this.#keeper.get(id) == null && this.#parts.libp2p.getConnections(id).length === 0) {
-        this.#addresses.delete(key)
-      }
-    }
-  }
-
   /** Resolves once the peer has introduced itself. */
   async #acquainted(connection: Connection, signal?: AbortSignal): Promise<void> {
     const { hello } = this.#parts.libp2p.services
@@ -219,7 +171,7 @@ export class Peers {
     }
   }
 
-  #describe(id: PeerId, known: KnownPeer | undefined, connections: Connection[]): PeerInfo {
+  #describe(id: PeerId, known: BookEntry | undefined, connections: Connection[]): PeerInfo {
     const { libp2p, traffic, clock } = this.#parts
     const [first] = connections
     const greeting = libp2p.services.hello.get(id)
@@ -229,8 +181,8 @@ export class Peers {
     return {
       id,
       ...(key == null ? {} : { publicKey: Buffer.from(key).toString('hex') }),
-      addresses: this.#addresses.get(id.toString()) ?? [],
-      sources: [...(known?.sources ?? [])],
+      addresses: (known?.addresses ?? []).map(({ text, certified }) => ({ multiaddr: multiaddr(text), certified })),
+      sources: this.#sourcesOf(known, first),
       firstSeen: known?.firstSeen ?? first?.timeline.open ?? clock.now(),
       lastSeen: first == null ? (known?.lastSeen ?? clock.now()) : clock.now(),
       state: this.#stateOf(id, first),
@@ -254,6 +206,13 @@ export class Peers {
           }),
       ...(persistence == null ? {} : { persistence })
     }
+  }
+
+  #sourcesOf(known: BookEntry | undefined, connection: Connection | undefined): PeerInfo['sources'] {
+    if (known == null) {
+      return connection?.direction === 'inbound' ? ['inbound'] : []
+    }
+    return known.firstSeen < this.#parts.startedAt ? [...known.sources, 'store'] : known.sources
   }
 
   #stateOf(id: PeerId, connection: Connection | undefined): PeerInfo['state'] {

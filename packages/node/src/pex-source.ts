@@ -1,19 +1,29 @@
-import type { PeerId, PeerStore } from '@libp2p/interface'
-import type { KnownPeer, PeerKeeper } from '@penin/connection-manager'
-import { addressScope, fitsScope, shuffled, type Rng } from '@penin/interface'
+import type { PeerId } from '@libp2p/interface'
+import type { PeerKeeper } from '@penin/connection-manager'
+import type { AddressScope } from '@penin/interface'
+import type { AddressBook, BookEntry, BookScope } from '@penin/peer-store'
 import type { PexSource, SampleOptions, SharedRecord } from '@penin/pex'
+import { peerIdFromString } from '@libp2p/peer-id'
+
+/** Which addresses an asker may be told of, by the scope it asks from; as `fitsScope()` has it, in the book's terms. */
+const TOLD: Record<AddressScope, readonly BookScope[]> = {
+  loopback: ['loopback', 'private', 'public'],
+  private: ['private', 'public'],
+  public: ['public'],
+  onion: ['onion'],
+  unusable: ['public']
+}
 
 /**
  * Of whom others are told: peers of this network that are connected now, or that this node has once dialled with success.
  * What it only heard of is not passed on: hearsay of hearsay is how address books fill with junk.
  */
-export class KnownRecords implements PexSource {
+export class BookRecords implements PexSource {
   #changes = 0
 
   constructor(
-    private readonly peerStore: PeerStore,
-    private readonly keeper: PeerKeeper,
-    private readonly rng: Rng
+    private readonly book: AddressBook,
+    private readonly keeper: Pick<PeerKeeper, 'isAccepted'>
   ) {}
 
   /** A peer has come, gone or changed its record. */
@@ -26,35 +36,25 @@ export class KnownRecords implements PexSource {
   }
 
   bookSize(): number {
-    return this.#proven().length
+    return this.book.size
   }
 
   isShareable(id: PeerId): boolean {
-    const known = this.keeper.get(id)
-    return known != null && this.#isProven(known)
+    const entry = this.book.get(id)
+    return entry != null && entry.bannedUntil == null && entry.marks.private !== true && this.#isProven(entry)
   }
 
-  async sampleForExchange({ scope, max, exclude }: SampleOptions): Promise<SharedRecord[]> {
-    const proven = this.#proven().filter((peer) => !exclude.some((other) => other.equals(peer.id)))
-    const found: SharedRecord[] = []
-    for (const { id } of shuffled(this.rng, proven)) {
-      const peer = await this.peerStore.get(id).catch(() => undefined)
-      const fits = peer?.addresses.every(({ multiaddr }) => fitsScope(addressScope(multiaddr), scope))
-      if (peer?.peerRecordEnvelope != null && fits === true) {
-        found.push({ id, envelope: peer.peerRecordEnvelope })
-      }
-      if (found.length >= max) {
-        break
-      }
-    }
-    return found
+  sampleForExchange({ scope, max, exclude }: SampleOptions): SharedRecord[] {
+    const sample = this.book.sampleForExchange({
+      scope: TOLD[scope],
+      max,
+      exclude: new Set(exclude.map(String)),
+      isWanted: (entry) => this.#isProven(entry)
+    })
+    return sample.map(({ id, record }) => ({ id: peerIdFromString(id), envelope: record }))
   }
 
-  #proven(): KnownPeer[] {
-    return [...this.keeper.known.values()].filter((peer) => this.#isProven(peer))
-  }
-
-  #isProven(peer: KnownPeer): boolean {
-    return peer.held == null && (this.keeper.isAccepted(peer.id) || peer.lastSuccess != null)
+  #isProven({ id, table }: Pick<BookEntry, 'id' | 'table'>): boolean {
+    return table === 'tried' || this.keeper.isAccepted(id)
   }
 }

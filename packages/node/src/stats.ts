@@ -2,7 +2,7 @@ import type { Refusal } from '@penin/connection-manager'
 import type { MdnsStats } from '@penin/mdns'
 import type { PexStats } from '@penin/pex'
 import type { PeerSource } from '@penin/interface'
-import type { Store } from '@penin/peer-store'
+import type { BookStats, BookStorageStats, Store } from '@penin/peer-store'
 
 /** Counters that only grow, from the start of the node. */
 export interface Counters {
@@ -54,6 +54,7 @@ export interface NodeStats {
   dht: Record<string, { mode: string; peers: number }>
   pex?: PexStats
   mdns?: MdnsStats & { interfaces: string[] }
+  book: BookStats & BookStorageStats
   store: ReturnType<Store['stats']>
   memory: { rss: number; heapUsed: number }
   warnings: string[]

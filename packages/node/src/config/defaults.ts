@@ -1,3 +1,4 @@
+import { DEFAULT_MAX_SIZE } from '@penin/peer-store'
 import type { Profile } from './schema.js'
 
 /** All settings after defaults have been filled in. Durations are milliseconds. */
@@ -10,6 +11,9 @@ export interface NodeConfig {
   bootstrap: string[]
   seeds: string[]
   persistentPeers: string[]
+  unconditionalPeers: string[]
+  privatePeers: string[]
+  maxKnownPeers: number
   foreignPeers: 'refuse' | 'dht' | 'allow'
   capabilities: { agents: string[]; tools: string[]; resources: string[]; prompts: string[] }
   discovery: {
@@ -39,6 +43,9 @@ const DEFAULTS: NodeConfig = {
   bootstrap: [],
   seeds: [],
   persistentPeers: [],
+  unconditionalPeers: [],
+  privatePeers: [],
+  maxKnownPeers: DEFAULT_MAX_SIZE,
   foreignPeers: 'dht',
   capabilities: { agents: [], tools: [], resources: [], prompts: [] },
   discovery: {

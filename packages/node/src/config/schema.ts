@@ -57,6 +57,7 @@ export type Profile = (typeof PROFILES)[number]
 const listenMultiaddrs = 'multiaddrs such as /ip4/0.0.0.0/tcp/4001'
 const announceMultiaddrs = 'multiaddrs such as /dns4/node.example.org/tcp/4001'
 const peers = 'multiaddrs, ID@host:port or host:port'
+const peerIds = 'peer ids such as 12D3KooW…'
 
 const mdnsSchema = z.strictObject(
   {
@@ -151,12 +152,24 @@ export const configSchema = z.strictObject({
     .meta({ env: ['PENIN_BOOTSTRAP'], flag: '--bootstrap' }),
   seeds: texts(peers)
     .optional()
-    .describe('Nodes to try like any found peer')
+    .describe('Nodes that are asked for peers while peers are missing, and then let go')
     .meta({ env: ['PENIN_SEEDS'], flag: '--seed' }),
   persistentPeers: texts(peers)
     .optional()
     .describe('Peers to stay connected to; redialled for ever')
     .meta({ env: ['PENIN_PERSISTENT_PEERS'], flag: '--persistent-peer' }),
+  unconditionalPeers: texts(peerIds)
+    .optional()
+    .describe('Peers to which no limit applies, by id')
+    .meta({ env: ['PENIN_UNCONDITIONAL_PEERS'], flag: '--unconditional-peer' }),
+  privatePeers: texts(peerIds)
+    .optional()
+    .describe('Peers of which nobody else is ever told, by id')
+    .meta({ env: ['PENIN_PRIVATE_PEERS'], flag: '--private-peer' }),
+  maxKnownPeers: count(1, 20_480)
+    .optional()
+    .describe('Peers in the address book, at most')
+    .meta({ env: ['PENIN_MAX_KNOWN_PEERS'] }),
   foreignPeers: z
     .enum(['refuse', 'dht', 'allow'], { error: 'refuse, dht or allow' })
     .optional()

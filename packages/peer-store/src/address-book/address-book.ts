@@ -1,4 +1,4 @@
-import { InvalidArgumentError, systemClock, systemRng, type Clock, type Rng } from '@penin/interface'
+import { InvalidArgumentError, systemClock, systemRng, type Candidate, type Clock, type Rng } from '@penin/interface'
 import { examineAddress } from './address-facts.js'
 import { Bans } from './bans.js'
 import { exchangeCount, exchangeEntry, maySee } from './exchange.js'
@@ -7,6 +7,7 @@ import { Intake } from './intake.js'
 import { KeyedRandom } from './keyed-random.js'
 import { Marks } from './marks.js'
 import { BUCKET_SIZE, DEFAULT_MAX_SIZE, EXPIRE_STEP, MAX_ANCHORS, MAX_EXCHANGE } from './parameters.js'
+import { bookCandidate } from './news.js'
 import { MAX_GROUP, MAX_SEQ, MAX_OWN_ADDRESSES, NEW_BUCKETS, SEEN_STEP, TRIED_BUCKETS } from './parameters.js'
 import { PendingTests, type PendingTest } from './pending-tests.js'
 import { Placement } from './placement.js'
@@ -18,9 +19,9 @@ import { restoreEntry, storedEntry } from './snapshot.js'
 import { Tables } from './tables.js'
 import { viewOf } from './view.js'
 import { promote, testFailed, type TriedContext } from './tried.js'
-import type { BookEntry, BookBan, BookSnapshot, Entry, PeerMarks, StoredEntry } from './entry.js'
+import type { BookEntry, BookBan, BookSnapshot, Entry, PeerMarks, Restorable, StoredEntry } from './entry.js'
 import type { AddressBookInit, AddResult, BookCandidate, BookPart, BookStats } from './types.js'
-import type { ExchangeEntry, ExchangeOptions, GoodOptions, GoodResult, SelectOptions } from './types.js'
+import type { ExchangeEntry, ExchangeOptions, GoodOptions, GoodResult, IdSet, SelectOptions } from './types.js'
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
@@ -73,6 +74,7 @@ export class AddressBook {
     this.#tables = new Tables(new Placement(secret, Math.min(BUCKET_SIZE, bucketSize)), (entry, isRemoved) => {
       if (isRemoved) {
         this.#tests.drop(entry.id)
+        init.onRemoved?.(entry.id)
       }
       this.#onChange('entry', entry.id)
     })
@@ -105,6 +107,11 @@ export class AddressBook {
       this.#onChange('entry', id)
     }
     return result
+  }
+
+  /** {@link add} for what discovery sources hand over; the signature of a record has been checked by then. */
+  addCandidate(candidate: Candidate): AddResult {
+    return this.add(bookCandidate(candidate))
   }
 
   /** Notes that a peer is being dialled. */
@@ -214,16 +221,22 @@ export class AddressBook {
    * with a signed record of which every address is of the asker's scope, for a record can't be shown in part; never
    * private, banned or terrible ones.
    */
-  sampleForExchange({ scope, max = MAX_EXCHANGE, exclude }: ExchangeOptions): ExchangeEntry[] {
+  sampleForExchange({ scope, max = MAX_EXCHANGE, exclude, isWanted }: ExchangeOptions): ExchangeEntry[] {
     const now = this.#clock.now()
     const mask = exchangeMask(typeof scope === 'string' ? [scope] : scope)
     const isEligible = (entry: Entry): boolean =>
       maySee(entry, mask) &&
+      isWanted?.(entry) !== false &&
       this.#isEligible(entry, mask, exclude, now) &&
       this.#marks.get(entry.id)?.private !== true &&
       !isTerrible(entry, now)
     const count = exchangeCount(this.size, max)
     return sample({ tables: this.#tables, rng: this.#rng, count, isEligible }).flatMap(exchangeEntry)
+  }
+
+  /** The ids of all peers in the book. */
+  ids(): IterableIterator<string> {
+    return this.#tables.index.keys()
   }
 
   /** What is known of a peer. */
@@ -313,6 +326,11 @@ export class AddressBook {
     return { ...this.#marks.get(peer.toString()) }
   }
 
+  /** All peers of which the program wants something. */
+  marked(): Array<{ id: string; marks: PeerMarks }> {
+    return this.#marks.all()
+  }
+
   /** Says which addresses are this node's own; entries give them up. It walks through the book once. */
   setOwnAddresses(addresses: readonly (Multiaddr | string)[]): void {
     this.#own.clear()
@@ -394,18 +412,20 @@ export class AddressBook {
    *
    * @returns how many entries were taken and dropped, and the ids of those that are not in the book as they were stored
    */
-  restore(snapshot: BookSnapshot): { restored: number; dropped: number; changed: string[] } {
+  restore(snapshot: Restorable): { restored: number; dropped: number; changed: string[] } {
     for (const { id, until } of snapshot.bans) {
       this.ban(id, until)
     }
     for (const { id, marks } of snapshot.marks) {
       this.mark(id, marks)
     }
+    let restored = 0
     let dropped = 0
     const changed: string[] = []
     for (const stored of snapshot.entries) {
       const isUsable = ID.test(stored.id) && stored.id !== this.selfId && this.size < this.maxSize
       const result = isUsable ? restoreEntry(stored, this.#intake) : 'dropped'
+      restored += result === 'dropped' ? 0 : 1
       dropped += result === 'dropped' ? 1 : 0
       if (result !== 'same') {
         changed.push(stored.id)
@@ -415,7 +435,7 @@ export class AddressBook {
     if (snapshot.anchors.length > 0) {
       this.setAnchors(snapshot.anchors)
     }
-    return { restored: snapshot.entries.length - dropped, dropped, changed }
+    return { restored, dropped, changed }
   }
 
   /** What is wrong with the book; nothing, always. It walks through everything: for tests. */
@@ -454,7 +474,7 @@ export class AddressBook {
     return this.#bans.until(id, now) == null ? undefined : 'banned'
   }
 
-  #isEligible(entry: Entry, mask: number, exclude: ReadonlySet<string> | undefined, now: number): boolean {
+  #isEligible(entry: Entry, mask: number, exclude: IdSet | undefined, now: number): boolean {
     return (entry.mask & mask) !== 0 && exclude?.has(entry.id) !== true && this.#bans.until(entry.id, now) == null
   }
 

@@ -1,3 +1,4 @@
+import type { BookEntry } from './entry.js'
 import type { BookScope } from './address-facts.js'
 import type { RefusedAddress } from './merge-addresses.js'
 import type { PeerId } from '@libp2p/interface'
@@ -26,6 +27,8 @@ export interface AddressBookInit {
   maxSize?: number | undefined
   /** Called after each change of what is to be stored. It must not throw. */
   onChange?: ((part: BookPart, id: string) => void) | undefined
+  /** Called when an entry leaves the book: displaced, expired or removed. It must not throw. */
+  onRemoved?: ((id: string) => void) | undefined
 }
 
 /** A peer that somebody has named. */
@@ -91,12 +94,18 @@ export interface GoodOptions {
   address?: Multiaddr | string
 }
 
+/** Ids, however they are kept. */
+export type IdSet = Pick<ReadonlySet<string>, 'has'>
+
+/** Ids to be left out: a set, or anything that can say whether it has one. */
+export type IdFilter = Pick<ReadonlySet<string>, 'has'>
+
 /** Options of {@link AddressBook.select}. */
 export interface SelectOptions {
   /** @default 1 */
   count?: number
   /** Ids not to be chosen: those connected, being dialled or in backoff. */
-  exclude?: ReadonlySet<string>
+  exclude?: IdSet
   /** Scopes that can be dialled from here; `relay` and the relay's scope for relayed addresses. @default all */
   scopeFilter?: readonly BookScope[]
   /** @default the clock's */
@@ -112,8 +121,10 @@ export interface ExchangeOptions {
   scope: BookScope | readonly BookScope[]
   /** @default 64 */
   max?: number
+  /** Whether a peer is worth telling of, beside the rules that always hold. @default all are */
+  isWanted?: (entry: Pick<BookEntry, 'id' | 'table'>) => boolean
   /** The asker's own id, for instance. */
-  exclude?: ReadonlySet<string>
+  exclude?: IdSet
 }
 
 /** A peer that may be named to others. */

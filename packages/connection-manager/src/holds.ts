@@ -1,17 +1,19 @@
 import type { PeerId } from '@libp2p/interface'
-import type { KnownPeer } from './known-peers.js'
 
 /** Why a peer is not to be dialled, and until when of the monotonic clock. */
-export type Hold = NonNullable<KnownPeer['held']>
+export interface Hold {
+  readonly until: number
+  readonly reason: string
+}
 
 /** Unwanted peers kept, the latest ones. */
 const MAX_HELD = 1024
 
 /**
- * Unwanted peers that have no place among the known ones: being unwanted must not get anybody one. They are remembered in
- * case a discovery source names them again.
+ * Peers that have shown that they are unwanted: of another network, say. They have no place in the address book, and are
+ * remembered here in case a source names them again. Kept apart from backoffs, which may be cleared.
  */
-export class HeldStrangers {
+export class Holds {
   readonly #holds = new Map<string, Hold>()
 
   add(id: PeerId, hold: Hold): void {
@@ -23,8 +25,10 @@ export class HeldStrangers {
     }
   }
 
-  get(id: PeerId): Hold | undefined {
-    return this.#holds.get(id.toString())
+  /** The hold on a peer, if it is not over at `at`. */
+  get(id: PeerId | string, at: number): Hold | undefined {
+    const hold = this.#holds.get(id.toString())
+    return hold != null && hold.until > at ? hold : undefined
   }
 
   delete(id: PeerId): void {

@@ -1,0 +1,63 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '@penin/interface'
+import type { DialMemory } from './dial-memory.js'
+import { MAX_DIALLED_ADDRESSES, type Dialler, type DialTarget } from './dialler.js'
+import type { DialReason } from './keeper-contract.js'
+import type { PeerBook } from './peer-book.js'
+
+/** What a {@link BookedDialler} works with. */
+export interface BookedDiallerParts {
+  dialler: Dialler
+  book: PeerBook
+  memory: DialMemory
+  clock: Clock
+  /** False while this node has no peer at all: then a failure says nothing about the peer. */
+  isOnline: () => boolean
+  onStart: (dial: { target: string; reason: DialReason }) => void
+  onEnd: (dial: { target: string; reason: DialReason; ok: boolean; error?: string }) => void
+}
+
+/** Dials with the addresses in the book beside those given, and tells the book how it went. */
+export class BookedDialler {
+  constructor(private readonly parts: BookedDiallerParts) {}
+
+  /** @throws what {@link Dialler.dial} throws */
+  async dial(target: DialTarget, reason: DialReason, signal?: AbortSignal): Promise<Connection> {
+    const { book, dialler, onStart, onEnd } = this.parts
+    const detail = { target: (target.addresses?.[0] ?? target.id)?.toString() ?? '*', reason }
+    onStart(detail)
+    if (target.id != null) {
+      book.attempt(target.id)
+    }
+    try {
+      const addresses = this.#addressesOf(target)
+      const connection = await dialler.dial({ ...target, addresses }, { ...(signal && { signal }) })
+      onEnd({ ...detail, ok: true })
+      return connection
+    } catch (error) {
+      const { name, message } = error as Error
+      if (signal?.aborted !== true && name !== 'DialSelfError') {
+        this.#blame(target.id, message)
+        onEnd({ ...detail, ok: false, error: message })
+      }
+      throw error
+    }
+  }
+
+  #blame(id: PeerId | undefined, error: string): void {
+    const { book, memory, clock, isOnline } = this.parts
+    if (id != null) {
+      memory.failed(id.toString(), clock.monotonic(), error)
+      book.failed(id, { offline: !isOnline() })
+    }
+  }
+
+  /** The addresses that were given, then those in the book; what libp2p has stored counts only if there are none. */
+  #addressesOf({ id, addresses = [] }: DialTarget): Multiaddr[] {
+    const booked = id == null ? [] : (this.parts.book.get(id)?.addresses ?? [])
+    const given = new Set(addresses.map(String))
+    const more = booked.filter(({ text }) => !given.has(text) && !given.has(`${text}/p2p/${id?.toString() ?? ''}`))
+    return [...addresses, ...more.map(({ text }) => multiaddr(text))].slice(0, MAX_DIALLED_ADDRESSES)
+  }
+}
