@@ -11,12 +11,10 @@ const code = `
   import { createLibp2p } from 'libp2p'
   import { hello } from '${new URL('../dist/index.js', import.meta.url).href}'
   import { AddressBook } from '${new URL('../../peer-store/dist/index.js', import.meta.url).href}'
-  import { generateKeyPair } from '@libp2p/crypto/keys'
-  import { peerIdFromPrivateKey } from '@libp2p/peer-id'
   import { heartbeat, peerKeeper, singleConnection, WakeUp } from '${new URL('../../connection-manager/dist/index.js', import.meta.url).href}'
 
-  const make = async (privateKey) => createLibp2p({
-    privateKey,
+  const bookOf = (selfId) => new AddressBook({ selfId, secret: crypto.getRandomValues(new Uint8Array(16)) })
+  const make = () => createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -27,13 +25,10 @@ const code = `
       hello: hello({ networkId: 'test' }),
       heartbeat: heartbeat(),
       single: singleConnection(),
-      keeper: peerKeeper({
-        target: 4,
-        book: new AddressBook({ selfId: peerIdFromPrivateKey(privateKey), secret: crypto.getRandomValues(new Uint8Array(16)) })
-      })
+      keeper: (components) => peerKeeper({ target: 4, book: bookOf(components.peerId) })(components)
     }
   })
-  const [a, b] = await Promise.all([make(await generateKeyPair('Ed25519')), make(await generateKeyPair('Ed25519'))])
+  const [a, b] = await Promise.all([make(), make()])
   const wakeUp = new WakeUp({ onWakeUp: () => {} })
   wakeUp.start()
   const greeted = new Promise((resolve) => a.services.hello.addEventListener('greeted', resolve, { once: true }))
