@@ -49,7 +49,7 @@ export class NodeProcess {
 
   constructor(
     readonly name: string,
-    readonly config: ConfigInput,
+    public config: ConfigInput,
     private readonly options: NodeProcessOptions = {}
   ) {}
 

@@ -14,10 +14,26 @@ it('30 nodes that know only one bootstrap node reach their target by peer exchan
     nodes.push(...(await cluster.startMany(5, `node-${batch}`, config)))
   }
   await cluster.formed({ ms: 60_000, nodes, minimum: TARGET })
-  const peers = (await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))).flat()
-  expect(peers.some((peer) => peer.sources.includes('pex'))).toBe(true)
+  const views = await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))
+  expect(views.flat().some((peer) => peer.sources.includes('pex'))).toBe(true)
+  const ids = new Set(nodes.map((node) => node.id))
+  // Links go both ways, so whoever has a node among its peers is one of those the node has among its own.
+  const inDegrees = views.map((view) => view.filter(({ id }) => ids.has(id)).length)
+  expect(spread(inDegrees)).toBeLessThanOrEqual(2 * randomSpread(inDegrees))
   expect(cluster.unhandled).toEqual([])
 })
+
+/** The standard deviation. */
+function spread(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+}
+
+/** The standard deviation of the degrees in a random graph with as many nodes and edges: that of a binomial distribution. */
+function randomSpread(degrees: readonly number[]): number {
+  const mean = degrees.reduce((sum, value) => sum + value, 0) / degrees.length
+  return Math.sqrt(mean * (1 - mean / (degrees.length - 1)))
+}
 
 it('a peer that is told of by others is dialled, greeted and told of in turn', async () => {
   await using cluster = new Cluster()

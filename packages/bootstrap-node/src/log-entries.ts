@@ -50,6 +50,11 @@ export const describers: Describers = {
     fields: { id: id.toString(), name, message },
     text: `refused ${id.toString()}: ${message}`
   }),
+  dialling: ({ target, reason }) => ({
+    level: 'debug',
+    fields: { target, reason },
+    text: `dialling ${target} (${reason})`
+  }),
   dial: ({ target, reason, ok, error }) => ({
     level: 'debug',
     fields: { target, reason, ok, error },

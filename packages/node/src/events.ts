@@ -16,6 +16,8 @@ export interface NodeEvents {
   'peer:disconnected': CustomEvent<{ id: PeerId }>
   /** A connection was given up after the handshake: another network, no hello, … `name` is the error's name. */
   'peer:refused': CustomEvent<{ id: PeerId; name: string; message: string }>
+  /** A dial begins. */
+  dialling: CustomEvent<{ target: string; reason: string }>
   /** A dial ended, well or badly. */
   dial: CustomEvent<{ target: string; reason: string; ok: boolean; error?: string }>
   /** A connection was not let in, or a dial not let out. */

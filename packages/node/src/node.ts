@@ -233,6 +233,11 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         this.safeDispatchEvent('peer:discovered', { detail: { id, source } })
       }
     })
+    keeper.addEventListener('dialling', ({ detail }) => {
+      const { byReason } = this.#counters.dials
+      byReason[detail.reason] = (byReason[detail.reason] ?? 0) + 1
+      this.safeDispatchEvent('dialling', { detail })
+    })
     keeper.addEventListener('dial', ({ detail }) => {
       this.#counters.dials[detail.ok ? 'ok' : 'failed']++
       this.safeDispatchEvent('dial', { detail })

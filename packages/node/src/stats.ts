@@ -1,4 +1,4 @@
-import type { Refusal } from '@penin/connection-manager'
+import type { DialReason, Refusal } from '@penin/connection-manager'
 import type { MdnsStats } from '@penin/mdns'
 import type { PexStats } from '@penin/pex'
 import type { PeerSource } from '@penin/interface'
@@ -7,7 +7,8 @@ import type { BookStats, BookStorageStats, Store } from '@penin/peer-store'
 /** Counters that only grow, from the start of the node. */
 export interface Counters {
   discovered: Partial<Record<PeerSource, number>>
-  dials: { ok: number; failed: number }
+  /** `byReason` counts those that were begun. */
+  dials: { ok: number; failed: number; byReason: Partial<Record<DialReason, number>> }
   peersConnected: number
   peersDisconnected: number
   peersRefused: Record<string, number>
@@ -22,7 +23,7 @@ export interface Counters {
 export function newCounters(): Counters {
   return {
     discovered: {},
-    dials: { ok: 0, failed: 0 },
+    dials: { ok: 0, failed: 0, byReason: {} },
     peersConnected: 0,
     peersDisconnected: 0,
     peersRefused: {},
