@@ -1,8 +1,8 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Rng } from '@penin/interface'
+import type { PeerBook } from './peer-book.js'
 import { backoff, CANDIDATE_BACKOFF, PERSISTENT_BACKOFF } from './backoff.js'
-import { ISOLATED_CAP } from './plan-dials.js'
 
 /** A peer that is redialled for ever, and why. */
 export type Persistence = 'bootstrap' | 'persistent'
@@ -28,6 +28,12 @@ export interface ConfiguredEntry extends Readonly<ConfiguredPeer> {
   answeredBy?: PeerId
 }
 
+/**
+ * While a node has no peer at all it waits at most this long between two dials to the same configured peer, in
+ * milliseconds: a lonely node has nothing better to do, and its users are waiting.
+ */
+export const ISOLATED_CAP = 10_000
+
 /** A seed that has been asked is not asked again before, in milliseconds: no peer may be asked more often. */
 const SEED_INTERVAL = 600_000
 
@@ -50,12 +56,20 @@ export class ConfiguredPeers {
     this.#index()
   }
 
-  /** Ids that the configuration names. */
-  *ids(): IterableIterator<PeerId> {
-    for (const { id } of this.#entries.values()) {
-      if (id != null) {
-        yield id
+  /** Marks those that are redialled for ever as never to be displaced, and takes the mark off all others. */
+  markIn(book: Pick<PeerBook, 'mark' | 'marked'>): void {
+    const lasting = new Set(
+      [...this.#entries.values()].flatMap(({ id, persistence }) =>
+        id == null || persistence === 'seed' ? [] : [id.toString()]
+      )
+    )
+    for (const { id, marks } of book.marked()) {
+      if (marks.persistent === true && !lasting.has(id)) {
+        book.mark(id, { persistent: false })
       }
+    }
+    for (const id of lasting) {
+      book.mark(id, { persistent: true })
     }
   }
 

@@ -25,9 +25,6 @@ export interface DialTarget {
  * typed ones that say at which stage each address failed.
  */
 export class Dialler {
-  /** Dials under way, by the string of the peer id or the first address. */
-  readonly inFlight = new Map<string, number>()
-
   constructor(
     private readonly components: DiallerComponents,
     private readonly clock: Clock,
@@ -46,7 +43,6 @@ export class Dialler {
     }
     const name = (id ?? addresses[0])?.toString() ?? ''
     const limit = deadline(this.clock, this.timeout, options.signal)
-    this.inFlight.set(name, (this.inFlight.get(name) ?? 0) + 1)
     try {
       return await this.components.connectionManager.openConnection(await this.#resolve(target), {
         signal: limit.signal
@@ -56,12 +52,6 @@ export class Dialler {
       throw this.#explain(error, target, name)
     } finally {
       limit.clear()
-      const left = (this.inFlight.get(name) ?? 1) - 1
-      if (left === 0) {
-        this.inFlight.delete(name)
-      } else {
-        this.inFlight.set(name, left)
-      }
     }
   }
 

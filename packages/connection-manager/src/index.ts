@@ -1,5 +1,5 @@
 /**
- * Whom a node talks to. Decisions are pure functions and plain classes ({@link planDials}, {@link chooseSurvivor},
+ * Whom a node talks to. Decisions are pure functions and plain classes ({@link planOutbound}, {@link chooseSurvivor},
  * {@link RateLimiter}); thin libp2p services carry them out.
  *
  * @packageDocumentation
@@ -17,7 +17,6 @@ export * from './peer-address.js'
 export * from './peer-book.js'
 export * from './peer-keeper.js'
 export * from './ping.js'
-export * from './plan-dials.js'
 export * from './selection/index.js'
 export * from './reputation/index.js'
 export * from './single-connection.js'

@@ -4,7 +4,8 @@ import type { Clock, PeerSource, Rng } from '@penin/interface'
 import type { ConfiguredPeer } from './configured-peers.js'
 import type { DiallerComponents } from './dialler.js'
 import type { PeerBook } from './peer-book.js'
-import type { PlannedDial } from './plan-dials.js'
+import type { ConnectionLimits } from './selection/limits.js'
+import type { CapabilityWish, DialPlanReason } from './selection/outbound-situation.js'
 
 /** What a {@link PeerKeeper} is made of. */
 export interface PeerKeeperInit {
@@ -13,6 +14,12 @@ export interface PeerKeeperInit {
   /** How many peers to keep up. Raising it costs memory and traffic per peer, lowering it makes partitions likelier. */
   target: number
   configured?: ConfiguredPeer[]
+  /** Whom to dial depends on how many there may be. @default no limits, and no minimum of outbound peers */
+  limits?: ConnectionLimits
+  /** Reputation of a peer, 0 to 100: the better, the likelier it is dialled. @default 50 for everybody */
+  scoreOf?: (id: string) => number
+  /** What peers are wanted for. @default nothing */
+  wishes?: () => readonly CapabilityWish[]
   /** Dials under way at most. @default 8 */
   parallelDials?: number
   /** Milliseconds for one dial, name resolution and handshake included. @default 10_000 */
@@ -44,11 +51,8 @@ export interface PeerKeeperComponents extends DiallerComponents {
   connectionManager: Pick<ConnectionManager, 'openConnection' | 'getConnections' | 'closeConnections'>
 }
 
-/**
- * Why a dial was made: `anchor` for the first peers after a restart, `target` because peers are missing, `feeler` and `test`
- * only to see whether a peer answers, `manual` because the program said so, the others because the configuration does.
- */
-export type DialReason = PlannedDial['reason'] | 'feeler' | 'test' | 'manual'
+/** Why a dial was made: `feeler` and `test` only to see whether a peer answers, `manual` because the program said so. */
+export type DialReason = DialPlanReason | 'feeler' | 'test' | 'manual'
 
 /** Events of a {@link PeerKeeper}. */
 export interface PeerKeeperEvents {

@@ -1,12 +1,14 @@
-import type { OutboundPeer } from './anchors.js'
+import type { Connection } from '@libp2p/interface'
+import { observedScope } from '@penin/interface'
+import { netGroup } from './selection/groups.js'
+import type { ConnectionCounts } from './selection/limits.js'
+import type { OutboundPeer } from './selection/outbound-situation.js'
 
 /** A peer that has said no hello for so long after connecting won't; hello itself gives up sooner. In milliseconds. */
 const GREETING_TIME = 20_000
 
 /** A connected peer; however many connections it has for a moment, it counts once. */
-export interface Link {
-  /** When it was opened, of the monotonic clock. */
-  readonly since: number
+export interface Link extends OutboundPeer {
   readonly direction: 'inbound' | 'outbound'
 }
 
@@ -28,8 +30,8 @@ export class Links {
     return this.#accepted.has(id)
   }
 
-  open(id: string, link: Link): void {
-    this.#open.set(id, link)
+  open(id: string, { direction, remoteAddr }: Pick<Connection, 'direction' | 'remoteAddr'>, connectedAt: number): void {
+    this.#open.set(id, { id, direction, connectedAt, group: netGroup(remoteAddr), scope: observedScope(remoteAddr) })
   }
 
   accept(id: string): void {
@@ -44,20 +46,18 @@ export class Links {
     return link
   }
 
-  /** How many have connected a moment ago and may yet become peers. */
-  greeting(at: number): number {
-    let count = 0
-    for (const [id, { since }] of this.#open) {
-      count += !this.#accepted.has(id) && at - since < GREETING_TIME ? 1 : 0
+  /** Peers, and those that have connected a moment ago and may yet become peers. */
+  counts(at: number): ConnectionCounts {
+    const counts = { inbound: 0, outbound: 0 }
+    for (const { id, direction, connectedAt } of this.#open.values()) {
+      counts[direction] += this.#accepted.has(id) || at - connectedAt < GREETING_TIME ? 1 : 0
     }
-    return count
+    return counts
   }
 
-  /** Greeted peers that this node has dialled. */
+  /** Peers that this node has dialled, greeted or not. */
   outbound(): OutboundPeer[] {
-    return [...this.#open].flatMap(([id, { since, direction }]) =>
-      direction === 'outbound' && this.#accepted.has(id) ? [{ id, since }] : []
-    )
+    return [...this.#open.values()].filter(({ direction }) => direction === 'outbound')
   }
 
   clear(): void {

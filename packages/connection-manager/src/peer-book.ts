@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Candidate } from '@penin/interface'
+import type { PeerScope } from './selection/groups.js'
 
 /** Ids to be left out of a choice. */
 export type Excluded = Pick<ReadonlySet<string>, 'has'>
@@ -9,7 +10,11 @@ export type Excluded = Pick<ReadonlySet<string>, 'has'>
 export interface BookedPeer {
   readonly id: string
   /** As text, without the peer's id at the end. */
-  readonly addresses: ReadonlyArray<{ readonly text: string }>
+  readonly addresses: ReadonlyArray<{ readonly text: string; readonly scope: PeerScope }>
+  /** Who counts as one with it: see `netGroup()`. */
+  readonly group: string
+  /** Whether this node has reached it itself. */
+  readonly table: 'new' | 'tried' | 'pinned'
   readonly source: Candidate['source']
 }
 

@@ -1,4 +1,4 @@
-import type { AbortOptions, Connection, IdentifyResult, PeerId, Startable } from '@libp2p/interface'
+import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import {
   systemClock,
@@ -11,22 +11,21 @@ import {
 import { TypedEventEmitter } from 'main-event'
 import { chooseAnchors } from './anchors.js'
 import { ConfiguredPeers, type ConfiguredEntry, type ConfiguredPeer, type Persistence } from './configured-peers.js'
-import { DialMemory, USEFUL_AFTER, type DialState } from './dial-memory.js'
+import { DialMemory, type DialState } from './dial-memory.js'
 import { BookedDialler } from './booked-dialler.js'
 import { Dialler, type DialTarget } from './dialler.js'
 import { Feelers } from './feelers.js'
 import { Holds, type Hold } from './holds.js'
-import { Links, type Link } from './links.js'
-import type { PeerKeeperComponents, PeerKeeperEvents, PeerKeeperInit } from './keeper-contract.js'
-import { learnedCandidate } from './learned-candidate.js'
-import { DIALLED_SCOPES, type BookedPeer, type Excluded } from './peer-book.js'
-import { planDials } from './plan-dials.js'
+import { noteLinkEnd } from './link-end.js'
+import { Links } from './links.js'
+import type { DialReason, PeerKeeperComponents, PeerKeeperEvents, PeerKeeperInit } from './keeper-contract.js'
+import { Learner } from './learned-candidate.js'
+import type { BookedPeer, Excluded } from './peer-book.js'
+import { NEUTRAL } from './reputation/parameters.js'
+import { DialPlanner } from './dial-planner.js'
 
 /** Milliseconds between two clear-outs of the address book. */
 const EXPIRE_INTERVAL = 10_000
-
-/** A peer that was let go on purpose is not dialled again for so many milliseconds, unless the world changes. */
-const LET_GO_FOR = 600_000
 
 /**
  * Keeps this node connected: takes candidates from every source into the address book, dials peers from there until there
@@ -35,14 +34,12 @@ const LET_GO_FOR = 600_000
 export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements CandidateSink, Startable {
   readonly #components: PeerKeeperComponents
   readonly #init: Required<PeerKeeperInit>
-  readonly #dialler: Dialler
   readonly #dials: BookedDialler
   readonly #configured: ConfiguredPeers
   readonly #memory: DialMemory
   readonly #holds = new Holds()
   readonly #links = new Links()
-  /** What connected peers have said of themselves, before it was known whether they are of this network. */
-  readonly #identified = new WeakMap<Connection, IdentifyResult>()
+  readonly #learner: Learner
   /** Whom the program is dialling; undefined for an address without a name. */
   readonly #manual: Array<PeerId | undefined> = []
   /** Peers that are being let go on purpose. */
@@ -51,7 +48,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #probed = new Set<string>()
   /** Connections to seeds that have been told of. */
   readonly #seeds = new WeakSet<Connection>()
-  #anchors: BookedPeer[] = []
+  /** Peers that go once another one is there, by the id of that one. */
+  readonly #replaces = new Map<string, string>()
+  #planner: DialPlanner
   #feelers?: Feelers
   #stopping?: AbortController
   #timer?: Timer
@@ -70,17 +69,19 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       tick: 1_000,
       isolation: 30_000,
       feelerInterval: 120_000,
+      limits: { inbound: Infinity, outbound: Infinity, total: Infinity, minOutbound: 0 },
+      scoreOf: () => NEUTRAL,
+      wishes: () => [],
       acceptAll: true,
       clock: systemClock,
       rng: systemRng,
       ...init
     }
     const { clock, rng, book, dialTimeout } = this.#init
-    this.#dialler = new Dialler(components, clock, dialTimeout)
     this.#configured = new ConfiguredPeers(rng)
     this.#memory = new DialMemory(rng)
     this.#dials = new BookedDialler({
-      dialler: this.#dialler,
+      dialler: new Dialler(components, clock, dialTimeout),
       book,
       memory: this.#memory,
       clock,
@@ -88,6 +89,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       onStart: (detail) => this.safeDispatchEvent('dialling', { detail }),
       onEnd: (detail) => this.safeDispatchEvent('dial', { detail })
     })
+    this.#learner = new Learner({
+      peerStore: components.peerStore,
+      book,
+      isPeer: (id) => this.isAccepted(id),
+      addCandidate: (candidate) => {
+        this.addCandidate(candidate)
+      }
+    })
+    this.#planner = this.#newPlanner()
   }
 
   readonly [Symbol.toStringTag] = '@penin/peer-keeper'
@@ -103,7 +113,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** Dials under way. */
   get dialling(): number {
-    return this.#dialler.inFlight.size
+    return this.#planner.underWay
   }
 
   start(): void {
@@ -115,8 +125,8 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#isolatedSince = this.#expiredAt = clock.monotonic()
     this.#components.events.addEventListener('peer:connect', this.#onConnect)
     this.#components.events.addEventListener('peer:disconnect', this.#onDisconnect)
-    this.#components.events.addEventListener('peer:identify', this.#onIdentify)
-    this.#anchors = book.anchors()
+    this.#components.events.addEventListener('peer:identify', this.#learner.onIdentify)
+    this.#planner = this.#newPlanner()
     this.#feelers = new Feelers(book, rng, feelerInterval, clock.monotonic())
     this.configure(this.#init.configured)
     this.#timer = clock.setInterval(() => {
@@ -128,7 +138,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   stop(): void {
     this.#components.events.removeEventListener('peer:connect', this.#onConnect)
     this.#components.events.removeEventListener('peer:disconnect', this.#onDisconnect)
-    this.#components.events.removeEventListener('peer:identify', this.#onIdentify)
+    this.#components.events.removeEventListener('peer:identify', this.#learner.onIdentify)
     this.#stopping?.abort()
     this.#stopping = undefined
     this.#timer?.clear()
@@ -136,6 +146,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#timer = this.#soon = undefined
     this.#links.clear()
     this.#released.clear()
+    this.#replaces.clear()
     this.#probed.clear()
   }
 
@@ -143,15 +154,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   configure(peers: readonly ConfiguredPeer[]): void {
     const { book } = this.#init
     this.#configured.replace(peers.filter(({ id }) => id?.equals(this.#components.peerId) !== true))
-    const lasting = new Set([...this.#configured.ids()].map(String).filter((id) => this.persistenceOf(id) != null))
-    for (const { id, marks } of book.marked()) {
-      if (marks.persistent === true && !lasting.has(id)) {
-        book.mark(id, { persistent: false })
-      }
-    }
-    for (const id of lasting) {
-      book.mark(id, { persistent: true })
-    }
+    this.#configured.markIn(book)
     for (const { id, addresses, persistence } of peers) {
       if (id != null && persistence !== 'seed') {
         this.addCandidate({ id, multiaddrs: addresses, source: persistence })
@@ -182,9 +185,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   async dial(target: DialTarget, options: AbortOptions & { source?: PeerSource } = {}): Promise<Connection> {
     this.#manual.push(target.id)
     try {
-      const connection = await this.#dials.dial(target, 'manual', options.signal)
+      const connection = await this.#dial(target, 'manual', options.signal)
       this.#holds.delete(connection.remotePeer)
-      this.#remember(connection, options.source ?? 'manual')
+      this.#learner.noteReached(connection, options.source ?? 'manual')
       return connection
     } catch (error) {
       await this.#forgetStranger(target.id)
@@ -211,13 +214,14 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const { remotePeer: id, direction, remoteAddr } = connection
     const key = id.toString()
     if (direction === 'outbound') {
-      this.#remember(connection, this.#configured.of(id)?.persistence ?? 'manual')
+      this.#learner.noteReached(connection, this.#configured.of(id)?.persistence ?? 'manual')
       book.good(id, { address: remoteAddr })
     }
     this.#links.accept(key)
     this.#isolatedSince = clock.monotonic()
-    void this.#learn(connection)
+    void this.#learner.learn(connection)
     this.#endProbe(id)
+    this.#endReplacement(key)
     this.#tellOfSeed(connection)
     this.#lookSoon()
   }
@@ -267,7 +271,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** True while a dial to the peer is under way. */
   isDialling(id: PeerId): boolean {
-    return this.#dialler.inFlight.has(id.toString())
+    return this.#planner.isUnderWay(id.toString())
   }
 
   /** Forgets the peer and what is stored about it. */
@@ -294,9 +298,11 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   readonly #onConnect = ({ detail: id }: CustomEvent<PeerId>): void => {
     const [connection] = this.#components.connectionManager.getConnections(id)
-    const since = this.#init.clock.monotonic()
-    this.#links.open(id.toString(), { since, direction: connection?.direction ?? 'outbound' })
-    if (this.#init.acceptAll && connection != null) {
+    if (connection == null) {
+      return // gone again
+    }
+    this.#links.open(id.toString(), connection, this.#init.clock.monotonic())
+    if (this.#init.acceptAll) {
       this.accept(connection)
     }
   }
@@ -307,66 +313,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const wasPeer = this.#links.isAccepted(key)
     const link = this.#links.close(key)
     this.#probed.delete(key)
-    this.#noteEnd(id, link, at)
+    this.#replaces.delete(key)
+    const wasLetGo = this.#released.delete(key)
+    const parts = { book: this.#init.book, memory: this.#memory, configured: this.#configured }
+    noteLinkEnd(parts, id, { link, wasLetGo, isOnline: this.#links.peers > 0, at })
     void this.#forgetStranger(id)
     if (wasPeer && this.#links.peers === 0) {
       this.#isolatedSince = at
     }
     this.#lookSoon()
-  }
-
-  readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
-    this.#identified.set(detail.connection, detail)
-    if (this.isAccepted(detail.peerId)) {
-      void this.#learn(detail.connection)
-    }
-  }
-
-  /** What the end of a link says of the peer. */
-  #noteEnd(id: PeerId, link: Link | undefined, at: number): void {
-    const { book } = this.#init
-    const key = id.toString()
-    const isUseful = link != null && at - link.since >= USEFUL_AFTER
-    const entry = this.#configured.of(id)
-    if (this.#released.delete(key)) {
-      this.#memory.postpone(key, at + LET_GO_FOR)
-      return
-    }
-    if (entry != null) {
-      entry.failures = isUseful ? 0 : entry.failures
-      this.#configured.recordFailure(entry, at) // it waits a little before it looks who answers there now
-    }
-    if (isUseful) {
-      this.#memory.wasUseful(key, at)
-      book.seen(id)
-    } else {
-      this.#memory.failed(key, at)
-      if (link?.direction === 'outbound') {
-        book.failed(id, { offline: this.#links.peers === 0 })
-      }
-    }
-  }
-
-  /** A peer that we have reached is known, at least at the address where it answered. */
-  #remember({ remotePeer: id, remoteAddr }: Connection, source: PeerSource): void {
-    if (this.#init.book.get(id) == null) {
-      this.addCandidate({ id, multiaddrs: [remoteAddr], source, observed: remoteAddr })
-    }
-  }
-
-  /** Takes over what a peer of ours says of its addresses. */
-  async #learn(connection: Connection): Promise<void> {
-    const told = this.#identified.get(connection)
-    const { remotePeer: id, direction } = connection
-    if (told == null) {
-      return // identify is not through yet, and will say so
-    }
-    const stored = await this.#components.peerStore.get(id).catch(() => undefined)
-    const source = direction === 'inbound' ? 'inbound' : (this.#init.book.get(id)?.source ?? 'manual')
-    if (this.isAccepted(id)) {
-      this.addCandidate(learnedCandidate(connection, told, source, stored?.peerRecordEnvelope))
-      this.#init.book.seen(id)
-    }
   }
 
   /** Events come in swarms; one look serves them all. */
@@ -380,34 +335,18 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   #look(): void {
-    const { clock, rng, target, parallelDials } = this.#init
+    const { clock, target, parallelDials } = this.#init
     const at = clock.monotonic()
     this.#tidy(at)
-    const anchors = this.#anchors.filter(({ id }) => this.#isFree(id, at))
-    const exclude: Excluded = { has: (id) => !this.#isFree(id, at) || anchors.some((anchor) => anchor.id === id) }
-    const plan = planDials(
-      {
-        anchors,
-        configured: this.#configured.due(at, this.#links.peers === 0, (entry) => this.#isBusy(entry)),
-        select: (count) => this.#init.book.select({ count, exclude, scopeFilter: DIALLED_SCOPES }),
-        peers: this.#links.peers,
-        dialling: this.dialling,
-        greeting: this.#links.greeting(at),
-        target,
-        maxParallel: parallelDials
-      },
-      rng
-    )
-    if (plan.length > 0) {
-      this.#anchors = [] // they are dialled once; after that they are peers like others
-    }
+    const plan = this.#planner.next(at)
     for (const dial of plan) {
       if ('entry' in dial) {
         void this.#dialConfigured(dial.entry)
       } else {
-        void this.#dialBooked(dial.peer, dial.reason)
+        void this.#dialBooked(dial.peer, dial.reason, dial.replaces)
       }
     }
+    const exclude: Excluded = { has: (id) => !this.#planner.isFree(id, at) }
     const probe = this.dialling < parallelDials ? this.#feelers?.due(at, exclude, this.peerCount < target) : undefined
     if (probe != null) {
       void this.#dialBooked(probe.peer, probe.reason)
@@ -416,6 +355,23 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       this.#starvedAt = at
       this.safeDispatchEvent('starving', { detail: { peers: this.#links.peers, target } })
     }
+  }
+
+  #newPlanner(): DialPlanner {
+    const { book, target, limits, parallelDials, scoreOf, wishes, rng } = this.#init
+    return new DialPlanner({
+      book,
+      configured: this.#configured,
+      links: this.#links,
+      memory: this.#memory,
+      holds: this.#holds,
+      target,
+      limits,
+      maxParallel: parallelDials,
+      scoreOf,
+      wishes,
+      rng
+    })
   }
 
   /** What has to be done from time to time, whether or not somebody is to be dialled. */
@@ -430,39 +386,39 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       this.#expiredAt = at
       book.expire()
     }
-    const outbound = this.#links.outbound()
+    const outbound = this.#links.outbound().filter(({ id }) => this.#links.isAccepted(id))
     if (outbound.length > 0) {
       book.setAnchors(chooseAnchors(outbound, book.anchorIds()))
     }
   }
 
-  /** Whether a peer of the book may be dialled now; configured ones are dialled for themselves. */
-  #isFree(id: string, at: number): boolean {
-    return !(
-      this.#links.has(id) ||
-      this.#dialler.inFlight.has(id) ||
-      !this.#memory.isDue(id, at) ||
-      this.#holds.get(id, at) != null ||
-      this.#configured.of(id) != null
-    )
+  /** The one place where dials begin. */
+  async #dial(target: DialTarget, reason: DialReason, signal?: AbortSignal): Promise<Connection> {
+    const end = this.#planner.begin(target, reason)
+    let isSuccess = false
+    try {
+      const connection = await this.#dials.dial(target, reason, signal)
+      isSuccess = true
+      return connection
+    } finally {
+      end(isSuccess)
+    }
   }
 
-  #isBusy({ id, answeredBy, addresses }: ConfiguredEntry): boolean {
-    const who = (id ?? answeredBy)?.toString()
-    const name = id?.toString() ?? addresses[0]?.toString() ?? ''
-    return (who != null && this.#links.has(who)) || this.#dialler.inFlight.has(name)
-  }
-
-  async #dialBooked(peer: BookedPeer, reason: 'anchor' | 'target' | 'feeler' | 'test'): Promise<void> {
+  async #dialBooked(peer: BookedPeer, reason: DialReason, replaces?: string): Promise<void> {
     const id = peerIdFromString(peer.id)
+    if (replaces != null) {
+      this.#replaces.set(peer.id, replaces)
+    }
     if (reason === 'feeler' || reason === 'test') {
       this.#probed.add(peer.id)
     }
     try {
-      await this.#dials.dial({ id }, reason, this.#stopping?.signal)
+      await this.#dial({ id }, reason, this.#stopping?.signal)
       this.#endProbe(id)
     } catch {
       this.#probed.delete(peer.id)
+      this.#replaces.delete(peer.id)
       await this.#forgetStranger(id)
     }
   }
@@ -472,6 +428,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const key = id.toString()
     if (this.isAccepted(id) && !this.isDialling(id) && this.#probed.delete(key) && this.peerCount > this.target) {
       this.release(id)
+    }
+  }
+
+  /** A peer of a group that had none is there: the repeat of another group whose place it takes goes. */
+  #endReplacement(key: string): void {
+    const replaced = this.#replaces.get(key)
+    if (replaced != null) {
+      this.#replaces.delete(key)
+      this.release(peerIdFromString(replaced))
     }
   }
 
@@ -490,7 +455,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const { id, addresses, persistence } = entry
     this.#configured.recordAttempt(entry, clock.monotonic())
     try {
-      const connection = await this.#dials.dial(
+      const connection = await this.#dial(
         { ...(id == null ? {} : { id }), addresses },
         persistence,
         this.#stopping?.signal

@@ -1,8 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { seededRng } from '@penin/testing'
 import { describe, expect, it } from 'vitest'
-import { ConfiguredPeers, type ConfiguredPeer } from '../src/configured-peers.js'
-import { ISOLATED_CAP } from '../src/index.js'
+import { ConfiguredPeers, ISOLATED_CAP, type ConfiguredPeer } from '../src/configured-peers.js'
 import { named } from './support.js'
 
 const addresses = [multiaddr('/ip4/192.0.2.1/tcp/1')]

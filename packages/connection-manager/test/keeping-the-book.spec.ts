@@ -9,9 +9,9 @@ import { makeBook, named } from './support.js'
 
 describe('anchors', () => {
   const outbound = [
-    { id: 'young', since: 30 },
-    { id: 'old', since: 10 },
-    { id: 'middle', since: 20 }
+    { id: 'young', connectedAt: 30 },
+    { id: 'old', connectedAt: 10 },
+    { id: 'middle', connectedAt: 20 }
   ]
 
   it('are the two outbound peers connected longest', () => {

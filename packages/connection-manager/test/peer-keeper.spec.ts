@@ -164,7 +164,7 @@ describe('PeerKeeper without a network', () => {
       `anchor ${tail('y')}`,
       `anchor ${tail('x')}`,
       expect.stringMatching(/^bootstrap /),
-      `target ${tail('z')}`
+      `new ${tail('z')}`
     ])
     expect(dials).toHaveLength(4)
     await clock.tickAsync(120_000)

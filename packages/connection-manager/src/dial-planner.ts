@@ -1,0 +1,187 @@
+import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { addressScope, type Rng } from '@penin/interface'
+import type { ConfiguredEntry, ConfiguredPeers } from './configured-peers.js'
+import type { DialMemory } from './dial-memory.js'
+import type { DialReason } from './keeper-contract.js'
+import type { Holds } from './holds.js'
+import type { Links } from './links.js'
+import { DIALLED_SCOPES, type BookedPeer, type Excluded, type PeerBook } from './peer-book.js'
+import { netGroup, type PeerScope } from './selection/groups.js'
+import type { ConnectionLimits } from './selection/limits.js'
+import type {
+  CapabilityWish,
+  OutboundCandidate,
+  OutboundDial,
+  PlannedOutbound
+} from './selection/outbound-situation.js'
+import { findRepeats, planOutbound } from './selection/outbound.js'
+
+/** What a {@link DialPlanner} looks at. */
+export interface DialPlannerParts {
+  book: PeerBook
+  configured: ConfiguredPeers
+  links: Links
+  memory: DialMemory
+  holds: Holds
+  target: number
+  limits: ConnectionLimits
+  maxParallel: number
+  /** Reputation of a peer, 0 to 100. */
+  scoreOf: (id: string) => number
+  wishes: () => readonly CapabilityWish[]
+  rng: Rng
+}
+
+/** A dial to be made now: to a configured peer or to one of the book. */
+export type NextDial =
+  | { reason: ConfiguredEntry['persistence']; entry: ConfiguredEntry }
+  | { reason: Exclude<DialReason, 'manual'>; peer: BookedPeer; replaces?: string }
+
+/** The book is asked for so many peers at least, or groups that have a candidate may not be among them. */
+const MIN_CHOICE = 64
+
+/** Dials after which what became of earlier ones counts half, so that the share is that of the last minutes. */
+const OUTCOME_MEMORY = 64
+
+/** Brings together what {@link planOutbound} decides on, and keeps count of the dials under way. */
+export class DialPlanner {
+  readonly #parts: DialPlannerParts
+  readonly #underWay = new Map<string, OutboundDial>()
+  #anchors: readonly BookedPeer[]
+  #dials = 0
+  #successes = 0
+
+  constructor(parts: DialPlannerParts) {
+    this.#parts = parts
+    this.#anchors = parts.book.anchors()
+  }
+
+  /** Dials under way. */
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
+  isUnderWay(id: string): boolean {
+    return this.#underWay.has(id)
+  }
+
+  /** What to dial now. */
+  next(at: number): NextDial[] {
+    const { book, configured, links, limits, target, maxParallel, wishes, rng } = this.#parts
+    const anchors = this.#anchors.filter(({ id }) => this.isFree(id, at))
+    const due = configured.due(at, links.peers === 0, (entry) => this.#isBusy(entry))
+    const outbound = links.outbound().map((link) => ({
+      ...link,
+      score: this.#parts.scoreOf(link.id),
+      exempt: configured.of(link.id) != null
+    }))
+    const counts = links.counts(at)
+    const empty = Math.max(0, target - counts.inbound - counts.outbound, limits.minOutbound - counts.outbound)
+    const isWanted = empty > 0 || findRepeats(outbound).length > 0
+    const exclude: Excluded = { has: (id) => !this.isFree(id, at) || anchors.some((anchor) => anchor.id === id) }
+    const count = Math.max(MIN_CHOICE, 4 * empty)
+    const others = isWanted ? book.select({ count, exclude, scopeFilter: DIALLED_SCOPES }) : []
+    const plan = planOutbound(
+      {
+        candidates: [
+          ...anchors.map((peer) => this.#candidate(peer, 'anchor')),
+          ...due.map(configuredCandidate),
+          ...others.map((peer) => this.#candidate(peer, peer.table === 'tried' ? 'tried' : 'new'))
+        ],
+        outbound,
+        dialling: [...this.#underWay.values()],
+        counts,
+        limits,
+        target,
+        maxParallel,
+        outcomes: { dials: this.#dials, successes: this.#successes },
+        wishes: wishes()
+      },
+      rng
+    )
+    if (plan.length > 0) {
+      this.#anchors = [] // they are dialled once; after that they are peers like others
+    }
+    return plan.map((dial) => resolve(dial, due, [...anchors, ...others]))
+  }
+
+  /** Whether a peer of the book may be dialled now; configured ones are dialled for themselves. */
+  isFree(id: string, at: number): boolean {
+    const { links, memory, holds, configured } = this.#parts
+    return !(
+      links.has(id) ||
+      this.#underWay.has(id) ||
+      !memory.isDue(id, at) ||
+      holds.get(id, at) != null ||
+      configured.of(id) != null
+    )
+  }
+
+  /** A dial begins. @returns what to call with how it ended */
+  begin(target: { id?: PeerId; addresses?: readonly Multiaddr[] }, reason: DialReason): (isSuccess: boolean) => void {
+    const id = nameOf(target)
+    const [address] = target.addresses ?? []
+    const peer = target.id == null ? undefined : this.#parts.book.get(target.id)
+    const dial: OutboundDial = {
+      id,
+      reason: reason === 'feeler' || reason === 'test' ? 'manual' : reason,
+      ...(peer == null ? whereabouts(address) : { group: peer.group, scope: scopeOf(peer) })
+    }
+    this.#underWay.set(id, dial)
+    return (isSuccess) => {
+      if (this.#underWay.get(id) === dial) {
+        this.#underWay.delete(id)
+      }
+      if (reason !== 'persistent' && reason !== 'bootstrap' && reason !== 'seed') {
+        this.#note(isSuccess)
+      }
+    }
+  }
+
+  #note(isSuccess: boolean): void {
+    this.#dials++
+    this.#successes += isSuccess ? 1 : 0
+    if (this.#dials >= OUTCOME_MEMORY) {
+      this.#dials /= 2
+      this.#successes /= 2
+    }
+  }
+
+  #candidate(peer: BookedPeer, origin: OutboundCandidate['origin']): OutboundCandidate {
+    return { id: peer.id, group: peer.group, scope: scopeOf(peer), origin, score: this.#parts.scoreOf(peer.id) }
+  }
+
+  #isBusy(entry: ConfiguredEntry): boolean {
+    const who = (entry.id ?? entry.answeredBy)?.toString()
+    return (who != null && this.#parts.links.has(who)) || this.#underWay.has(nameOf(entry))
+  }
+}
+
+/** Under which name a dial is known: the peer's id, or where nobody knows it the first address. */
+export function nameOf({ id, addresses = [] }: { id?: PeerId; addresses?: readonly Multiaddr[] }): string {
+  return (id ?? addresses[0])?.toString() ?? '*'
+}
+
+function configuredCandidate(entry: ConfiguredEntry): OutboundCandidate {
+  return { id: nameOf(entry), origin: entry.persistence, ...whereabouts(entry.addresses[0]) }
+}
+
+function whereabouts(address: Multiaddr | undefined): { group: string; scope: PeerScope } {
+  return address == null
+    ? { group: 'other', scope: 'public' }
+    : { group: netGroup(address), scope: addressScope(address) }
+}
+
+function scopeOf({ addresses }: BookedPeer): PeerScope {
+  return addresses[0]?.scope ?? 'public'
+}
+
+function resolve(dial: PlannedOutbound, due: readonly ConfiguredEntry[], peers: readonly BookedPeer[]): NextDial {
+  const { reason, replaces } = dial
+  if (reason === 'persistent' || reason === 'bootstrap' || reason === 'seed') {
+    return { reason, entry: due.find((entry) => nameOf(entry) === dial.dial) as ConfiguredEntry }
+  }
+  const peer = peers.find(({ id }) => id === dial.dial) as BookedPeer
+  return { reason, peer, ...(replaces == null ? {} : { replaces }) }
+}
