@@ -62,6 +62,43 @@ describe('a run of a bench', () => {
     expect(rows[1]?.bar).toBeUndefined()
   })
 
+  it.for([
+    [5, true],
+    [5.01, false]
+  ] as const)('of ours alone holds the median itself to a bar: %d µs, met is %s', async ([value, met]) => {
+    const lone: Bench = { ...bench, alone: true, rows: [{ name: 'a', unit: 'µs', what: 'a', limit: 5 }] }
+    const order: string[] = []
+    const rows = await runBench(lone, {
+      rounds: 3,
+      measure: async (side) => {
+        order.push(side)
+        return { a: value }
+      }
+    })
+    expect(order).toEqual(['ours', 'ours', 'ours'])
+    expect(rows).toEqual([
+      {
+        name: 'a',
+        value,
+        unit: 'µs',
+        rounds: 3,
+        spread: { ours: { min: value, max: value, mad: 0 } },
+        bar: { atMost: 5, unit: 'µs', met }
+      }
+    ])
+    expect(
+      formatTable(rows)
+        .split('\n')[1]
+        ?.split(/\s{2,}/)
+    ).toEqual([
+      'a',
+      `${value.toFixed(2)} µs`,
+      met ? '<= 5 µs' : 'missed <= 5 µs',
+      '3',
+      `${value.toFixed(2)}–${value.toFixed(2)}`
+    ])
+  })
+
   it('says before each measurement how many rounds are over', async () => {
     const seen: unknown[] = []
     await runBench(bench, {

@@ -75,5 +75,6 @@ describe('pnpm bench', { concurrent: false }, () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^dial .*bar: ratio <= 1\.10$/m)
     expect(stdout).toMatch(/^heap-per-connection .*bar: ratio <= 1\.30$/m)
+    expect(stdout).toMatch(/^book-open .*bar: <= 200 ms$/m)
   })
 })

@@ -58,6 +58,72 @@ export async function* readRows(range: RowRange): AsyncGenerator<Pair> {
   }
 }
 
+/** A row with its key as text, in which invalid UTF-8 is U+FFFD. */
+export type TextRow = [key: string, value: Uint8Array]
+
+/** Rows of {@link readTextRows} at once: a read costs a hundredth of what they do, and making them about 2 ms. */
+const TEXT_CHUNK_ROWS = 1024
+
+/** Bytes at once: beyond, a read gives the rows in several parts. */
+const READ_BYTES = 512 * 1024
+
+/** What {@link readTextRows} reads. */
+interface TextRange extends Pick<RowRange, 'read'> {
+  /** The first key, in ASCII. */
+  from: string
+  /** The first key that is not read any more, in ASCII. */
+  to: string
+}
+
+/**
+ * Reads rows in the order of their keys, many at a time, with the next ones being read while the consumer works on these.
+ * Keys as text cost half of what keys as bytes do.
+ */
+export async function* readTextRows({ read, from, to }: TextRange): AsyncGenerator<TextRow[]> {
+  let next: Promise<TextChunk> | undefined = readChunk(read, { gte: from }, to)
+  while (next !== undefined) {
+    const { rows, last }: TextChunk = await next
+    next = rows.length < TEXT_CHUNK_ROWS || last === undefined ? undefined : readChunk(read, { gt: last }, to)
+    // The consumer may leave while this one is under way.
+    next?.catch(() => {})
+    yield rows
+  }
+}
+
+interface TextChunk {
+  rows: TextRow[]
+  /** The last key: as bytes if its text could not be made into the same bytes again. */
+  last: string | Buffer | undefined
+}
+
+async function readChunk(
+  read: RowRange['read'],
+  lower: { gte: string } | { gt: string | Buffer },
+  to: string
+): Promise<TextChunk> {
+  const common = {
+    fillCache: false,
+    limit: TEXT_CHUNK_ROWS,
+    highWaterMarkBytes: READ_BYTES,
+    valueEncoding: 'view'
+  } as const
+  const bounds = 'gte' in lower ? { gte: Buffer.from(lower.gte) } : { gt: Buffer.from(lower.gt) }
+  const asBytes = async (): Promise<Array<[Buffer, Uint8Array]>> => {
+    const options = { ...common, ...bounds, lt: Buffer.from(to), keyEncoding: 'buffer' } as const
+    return (await read((level) => level.iterator<Buffer, Uint8Array>(options).all())) ?? []
+  }
+  if (!('gt' in lower && typeof lower.gt !== 'string')) {
+    const options = { ...common, ...lower, lt: to, keyEncoding: 'utf8' } as IteratorOptions<string, Uint8Array>
+    const rows = (await read((level) => level.iterator(options).all())) ?? []
+    const last = rows.at(-1)?.[0]
+    if (last?.includes('\uFFFD') !== true) {
+      return { rows, last }
+    }
+  }
+  const rows = await asBytes()
+  return { rows: rows.map(([key, value]) => [key.toString(), value]), last: rows.at(-1)?.[0] }
+}
+
 /** The smallest key that is greater than every key that begins with `prefix`; undefined when there is none. */
 function successor(prefix: Buffer): Buffer | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {

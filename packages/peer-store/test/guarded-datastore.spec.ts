@@ -187,6 +187,13 @@ describe('a disk that takes no writes', () => {
       '/penin/new=3',
       '/penin/old=1'
     ])
+    const atOnce = (await collect(datastore.rows('/penin/', '/penin0'))).flat()
+    expect(atOnce.map(([key, value]) => `${key}=${value.join()}`).sort()).toEqual([
+      '/penin/changed=2',
+      '/penin/new=3',
+      '/penin/old=1'
+    ])
+    expect((await collect(datastore.rows('/penin/o', '/penin/p'))).flat()).toHaveLength(1)
     expect((await collect(datastore.queryKeys({}))).map(String).sort()).toEqual([
       '/penin/changed',
       '/penin/new',

@@ -64,6 +64,8 @@ export class Asker {
   #pushTimer: Timer | undefined
   #isLooking = false
   #addresses = ''
+  /** Exchanges that this node has begun by itself, by peer: whoever wants to ask one of them meanwhile joins in. */
+  readonly #running = new Map<string, Promise<AskResult>>()
 
   constructor(
     private readonly components: AskerComponents,
@@ -103,6 +105,10 @@ export class Asker {
     if (connection == null) {
       throw new PexNotConnectedError(peer.toString())
     }
+    const running = this.#running.get(peer.toString())
+    if (running != null) {
+      return options.signal == null ? running : unlessAborted(running, options.signal)
+    }
     return this.#exchange(connection, options.want ?? MAX_RECORDS, options.signal)
   }
 
@@ -113,6 +119,7 @@ export class Asker {
     }
   }
 
+  /** libp2p says so when it listens somewhere else, but not when an interface gets another address: see #look. */
   readonly #onSelfUpdate = (): void => {
     const addresses = this.around.own.addressKey()
     if (addresses !== this.#addresses) {
@@ -148,12 +155,13 @@ export class Asker {
     this.#isLooking = true
     let next = this.limits.interval * this.schedule.jitter()
     try {
+      this.#onSelfUpdate()
       const wanted = this.wants()
       if (this.schedule.dueIn(wanted) === 0) {
         const found = await this.#pick()
         if (found instanceof Object) {
           this.schedule.spent()
-          await this.#exchange(found, Math.min(MAX_RECORDS, Math.max(MIN_WANTED, wanted * RECORDS_PER_PEER)))
+          await this.#begin(found, Math.min(MAX_RECORDS, Math.max(MIN_WANTED, wanted * RECORDS_PER_PEER)))
         } else if (found === 'strangers') {
           next = Math.min(next, this.limits.eagerInterval)
         }
@@ -227,13 +235,25 @@ export class Asker {
     const now = due.find(({ ms }) => ms === 0)
     if (now != null) {
       try {
-        await this.#exchange(now.connection, MIN_WANTED)
+        await this.#begin(now.connection, MIN_WANTED)
       } catch {
         // counted, and reported if it was the peer's fault
       }
       this.#armPush(PUSH_GAP)
     } else if (due.length > 0) {
       this.#armPush(Math.min(...due.map(({ ms }) => ms)))
+    }
+  }
+
+  /** An exchange that nobody has asked for; see {@link Asker.#running}. */
+  async #begin(connection: Connection, want: number): Promise<void> {
+    const peer = connection.remotePeer.toString()
+    const exchange = this.#exchange(connection, want)
+    this.#running.set(peer, exchange)
+    try {
+      await exchange
+    } finally {
+      this.#running.delete(peer)
     }
   }
 

@@ -18,6 +18,11 @@ export interface Frames {
 /** Length-prefixed frames with both the length and the length's own length capped before anything is allocated. */
 export function pexFrames(stream: Stream): Frames {
   let hasBegun = false
+  // A connection that breaks looks like an end of the stream as well, but only an end that was sent is the peer's doing.
+  let wasEnded = stream.status === 'open' && stream.remoteWriteStatus !== 'writable'
+  stream.addEventListener('remoteCloseWrite', () => {
+    wasEnded = true
+  })
   const frames = lpStream(stream, {
     maxDataLength: MAX_PEX_BYTES,
     maxLengthLength: MAX_LENGTH_BYTES,
@@ -37,8 +42,9 @@ export function pexFrames(stream: Stream): Frames {
         if (name === 'InvalidDataLengthError' || name === 'InvalidDataLengthLengthError') {
           throw new PexMalformedError('malformed', message, { cause: error })
         }
-        // Whoever hangs up before a word has done nothing wrong; whoever stops in a word has.
-        throw hasBegun && name === 'UnexpectedEOFError'
+        // Whoever hangs up before a word has done nothing wrong, nor has one whose connection breaks in its midst;
+        // whoever ends the stream there has.
+        throw hasBegun && wasEnded && name === 'UnexpectedEOFError'
           ? new PexMalformedError('malformed', 'it ends in the middle', { cause: error })
           : error
       }

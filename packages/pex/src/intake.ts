@@ -23,6 +23,11 @@ export interface IntakeInit {
   limit?: RateLimit
 }
 
+/** Whether the source group of an answer has told of as much as it may: then no further addresses are read. */
+interface News {
+  isOver: boolean
+}
+
 /** A record that is worth checking its signature. */
 interface Promising {
   record: ReadRecord
@@ -61,8 +66,9 @@ export class Intake {
     }
     const dropped: RecordDrop[] = []
     const promising: Promising[] = []
+    const news: News = { isOver: false }
     for (const record of read) {
-      const judged = typeof record === 'string' ? record : this.#judge(record, teller)
+      const judged = typeof record === 'string' ? record : this.#judge(record, teller, news)
       if (typeof judged === 'string') {
         dropped.push(judged)
       } else {
@@ -93,21 +99,30 @@ export class Intake {
     }
   }
 
-  #judge(record: ReadRecord, { scope, sourceGroup, observed }: Teller): Promising | RecordDrop {
+  #judge(
+    record: ReadRecord,
+    { scope, sourceGroup, observed }: Teller,
+    news: News = { isOver: false }
+  ): Promising | RecordDrop {
     if (record.key === this.#ownKey) {
       return 'own'
     }
     const id = peerOf(record)
-    const multiaddrs = addressesFor(record, id, scope)
-    if (typeof multiaddrs === 'string') {
-      return multiaddrs
-    }
     const known = this.init.sink.knownSeq?.(id)
     if (known != null && record.seq < known) {
       return 'old'
     }
     // A record that is known already is no news: it only says that one more source knows of the peer.
-    if (record.seq !== known && !this.#news.take(sourceGroup)) {
+    const isNews = record.seq !== known
+    if (isNews && news.isOver) {
+      return 'rate-limited'
+    }
+    const multiaddrs = addressesFor(record, id, scope)
+    if (typeof multiaddrs === 'string') {
+      return multiaddrs
+    }
+    if (isNews && !this.#news.take(sourceGroup)) {
+      news.isOver = true
       return 'rate-limited'
     }
     return { record, candidate: { id, multiaddrs, source: 'pex', observed } }

@@ -55,7 +55,10 @@ export interface PexComponents extends AskerComponents, PeerStoreBookComponents 
 /** Peers tell each other of peers. */
 export interface Pex extends Startable {
   /**
-   * Asks a connected peer now, as a node does with its seeds. What it takes goes to the sink.
+   * Asks a connected peer now, however many peers are wanted. What it takes goes to the sink, and is there when this
+   * resolves. A peer that is being introduced is waited for; one that this node is asking by itself at the moment is not
+   * asked twice, its answer is this one's as well. Once it has ended the peer can be let go: so a crawler goes through
+   * its seeds.
    *
    * @throws PexNotConnectedError, PexStrangerError
    * @throws PexAskedLatelyError since a peer is asked once in ten minutes, whoever wants it

@@ -79,7 +79,9 @@ export function readRecord(bytes: Uint8Array): ReadRecord | Unfit {
   if (seq > MAX_SEQ) {
     return 'seq'
   }
-  const key = Buffer.from(publicKey.subarray(ED25519_PREFIX.byteLength)).toString('base64')
+  const { buffer, byteOffset, byteLength } = publicKey
+  const skipped = ED25519_PREFIX.byteLength
+  const key = Buffer.from(buffer, byteOffset + skipped, byteLength - skipped).toString('base64')
   return { key, publicKey, seq, addresses: record.addresses.map((address) => address.multiaddr), payload, bytes }
 }
 

@@ -61,7 +61,7 @@ describe('an answer', () => {
     expect(counters.stats.leftOut).toBe(4)
   })
 
-  it('never has the asker’s own record in it', async () => {
+  it('A4: never has the asker’s own record in it', async () => {
     const { answers } = make(stubSource(records.slice(0, 16)))
     for (const { id, envelope } of records.slice(0, 16)) {
       const told = await answers.for(id, 'public', 64)
@@ -152,6 +152,16 @@ describe('scraping', () => {
     source.version = 20
     await answers.for(asker, 'public', 64)
     expect(source.samples).toBe(2)
+  })
+
+  it('CometBFT hole g: gets nothing more when the wall clock jumps by years', async () => {
+    const source = stubSource(records)
+    const { answers } = make(source)
+    for (const years of [0, 10, -20, 10]) {
+      clock.jump(years * 31_557_600_000)
+      await answers.for(asker, 'public', 64)
+    }
+    expect(source.samples).toBe(1)
   })
 
   it('does not keep a node from telling of its first peers', async () => {

@@ -21,7 +21,7 @@ describe('who may ask how often', () => {
     expect(tally(100, () => limits.judge('p', 'g'))).toEqual({ answer: 16, 'too-soon': 3, flood: 81 })
   })
 
-  it('A5: reconnecting changes nothing, for there is nothing about connections in it', () => {
+  it('A5, CometBFT hole a: reconnecting changes nothing, for there is nothing about connections in it', () => {
     const clock = new FakeClock()
     const limits = new AskerLimits(clock)
     tally(19, () => limits.judge('p', 'g'))
@@ -31,7 +31,7 @@ describe('who may ask how often', () => {
     expect([limits.judge('p', 'g'), limits.judge('p', 'g')]).toEqual(['answer', 'flood'])
   })
 
-  it('A5: fresh ids of one source group share its bucket, and none of them is blamed for the others', () => {
+  it('A5, A14: fresh ids of one source group share its bucket, and none of them is blamed for the others', () => {
     const clock = new FakeClock()
     const limits = new AskerLimits(clock)
     expect(tally(10_000, (i) => limits.judge(`p${i}`, 'g'))).toEqual({ answer: 128, busy: 9_872 })
@@ -73,7 +73,7 @@ const happening = fc.record({
   delay: fc.nat(10_000)
 })
 
-describe('P17: an honest asker', () => {
+describe('A6, P17: an honest asker', () => {
   it('is never refused, whatever its jitter, its luck, its reconnects and its new addresses', () => {
     fc.assert(
       fc.property(fc.integer(), fc.array(happening, { maxLength: 200 }), (seed, happenings) => {
@@ -156,6 +156,36 @@ describe('P17: an honest asker', () => {
       expect(limits.judge('p', 'g')).toBe('answer')
       clock.tick(MINUTE)
     }
+  })
+})
+
+/** What a wall clock does when an administrator, a time server or an empty battery has a hand in it. */
+const jump = fc.constantFrom(-3_650, -1, 0, 1, 3_650).map((days) => days * 86_400_000)
+
+describe('CometBFT hole g: nothing depends on the wall clock', () => {
+  it('neither when to ask, nor whom, nor what is answered, however it jumps', () => {
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.array(fc.tuple(fc.nat(700_000), jump, fc.boolean()), { maxLength: 60 }),
+        (seed, steps) => {
+          const run = (jumps: boolean): unknown[] => {
+            const clock = new FakeClock()
+            const [schedule, limits] = [new AskSchedule(clock, seededRng(seed)), new AskerLimits(clock)]
+            return steps.flatMap(([ms, by, asks]) => {
+              clock.tick(ms)
+              clock.jump(jumps ? by : 0)
+              if (asks) {
+                schedule.begin('p')
+                schedule.spent()
+              }
+              return [schedule.dueIn(1), schedule.waitFor('p'), limits.judge('p', 'g')]
+            })
+          }
+          expect(run(true)).toEqual(run(false))
+        }
+      )
+    )
   })
 })
 

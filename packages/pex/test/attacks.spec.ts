@@ -57,25 +57,25 @@ const signedByOther = await recordOf({
   key: (await somebody()).key
 })
 const answers: Array<[string, string, (stream: Stream) => void | Promise<void>]> = [
-  ['more records than the cap', 'malformed', say(framed(answerOf(records)))],
-  ['more records than were wanted', 'over-long', say(framed(answerOf(records.slice(0, 4))))],
-  ['the same record twice', 'repeated', say(framed(answerOf([first, first])))],
-  ['the same record 10^4 times', 'malformed', say(framed(answerOf(Array<Uint8Array>(200).fill(first))))],
+  ['A4: more records than the cap', 'malformed', say(framed(answerOf(records)))],
+  ['A4: more records than were wanted', 'over-long', say(framed(answerOf(records.slice(0, 4))))],
+  ['A4: the same record twice', 'repeated', say(framed(answerOf([first, first])))],
+  ['A4: the same record 10^4 times', 'malformed', say(framed(answerOf(Array<Uint8Array>(200).fill(first))))],
   [
-    'two records of one peer',
+    'A4: two records of one peer',
     'repeated',
     say(framed(answerOf([first, await recordOf(peers[0] as (typeof peers)[0], { seq: 9n })])))
   ],
-  ['a bad signature', 'forged', say(framed(answerOf([second, forged()])))],
-  ['a record signed by another peer', 'forged', say(framed(answerOf([second, signedByOther])))],
-  ['an oversized record', 'malformed', say(framed(answerOf([new Uint8Array(2049)])))],
-  ['garbage for a record', 'malformed', say(framed(answerOf([second, new Uint8Array(200).fill(0xde)])))],
+  ['A7: a bad signature', 'forged', say(framed(answerOf([second, forged()])))],
+  ['A7: a record signed by another peer', 'forged', say(framed(answerOf([second, signedByOther])))],
+  ['A7: an oversized record', 'malformed', say(framed(answerOf([new Uint8Array(2049)])))],
+  ['A7: garbage for a record', 'malformed', say(framed(answerOf([second, new Uint8Array(200).fill(0xde)])))],
   ['garbage', 'malformed', say(framed(Uint8Array.of(0xde, 0xad, 0xbe, 0xef)))],
-  ['a length over the limit', 'malformed', say(Uint8Array.of(0x81, 0x80, 0x04))],
-  ['an endless length prefix', 'malformed', say(new Uint8Array(64).fill(0xff))],
-  ['half a message and then the end', 'malformed', say(Uint8Array.of(100, 0x1a, 90))],
-  ['its answer twice', 'unsolicited', say(framed(encodeAnswer([first])), framed(encodeAnswer([first])))],
-  ['a second answer unasked', 'unsolicited', say(framed(encodeAnswer([first])), framed(encodeAnswer([second])))],
+  ['A1: a length over the limit', 'malformed', say(Uint8Array.of(0x81, 0x80, 0x04))],
+  ['A1: an endless length prefix', 'malformed', say(new Uint8Array(64).fill(0xff))],
+  ['A1: half a message and then the end', 'malformed', say(Uint8Array.of(100, 0x1a, 90))],
+  ['A4: its answer twice', 'unsolicited', say(framed(encodeAnswer([first])), framed(encodeAnswer([first])))],
+  ['A4: a second answer unasked', 'unsolicited', say(framed(encodeAnswer([first])), framed(encodeAnswer([second])))],
   ['a byte too much', 'unsolicited', say(framed(encodeAnswer([first])), Uint8Array.of(0x05))]
 ]
 
@@ -90,7 +90,7 @@ describe('an answer that breaks the rules is reported, and nothing of it is take
     expect(a.service.stats().askFailures).toMatchObject({ [offence]: 1 })
   })
 
-  it('but not one with ourselves in it, which is only dropped', async () => {
+  it('A4: but not one with ourselves in it, which is only dropped', async () => {
     const a = await exchanger()
     const own = (await a.node.peerStore.get(a.node.peerId)).peerRecordEnvelope
     const key = { id: a.node.peerId }
@@ -111,15 +111,15 @@ describe('an answer that breaks the rules is reported, and nothing of it is take
 describe('a question that breaks the rules is reported, and not answered', () => {
   const request = framed(encodeRequest({ want: 3 }))
   const attacks: Array<[string, string, Uint8Array[]]> = [
-    ['an answer that nobody has asked for', 'malformed', [framed(encodeAnswer(records.slice(0, 5)))]],
+    ['A4: an answer that nobody has asked for', 'malformed', [framed(encodeAnswer(records.slice(0, 5)))]],
     ['an empty message', 'malformed', [Uint8Array.of(0)]],
     ['wanting 65', 'malformed', [framed(Uint8Array.of(0x10, 65))]],
     ['wanting 2^32-1', 'malformed', [framed(Buffer.from('10ffffffff0f', 'hex'))]],
     ['garbage', 'malformed', [framed(Uint8Array.of(0xde, 0xad, 0xbe, 0xef))]],
-    ['a length over the limit', 'malformed', [Uint8Array.of(0x81, 0x80, 0x04)]],
-    ['half a message and then the end', 'malformed', [Uint8Array.of(100, 0x0a, 90)]],
+    ['A1: a length over the limit', 'malformed', [Uint8Array.of(0x81, 0x80, 0x04)]],
+    ['A1: half a message and then the end', 'malformed', [Uint8Array.of(100, 0x0a, 90)]],
     ['two questions on one stream', 'unsolicited', [request, request]],
-    ['an answer behind the question', 'unsolicited', [request, framed(encodeAnswer([first]))]]
+    ['A4: an answer behind the question', 'unsolicited', [request, framed(encodeAnswer([first]))]]
   ]
 
   it.each(attacks)('%s is %s', async (_what, offence, messages) => {
@@ -135,8 +135,8 @@ describe('a question that breaks the rules is reported, and not answered', () =>
   })
 
   it.each<[string, Uint8Array]>([
-    ['somebody else’s record', first],
-    ['garbage for a record', new Uint8Array(20).fill(1)]
+    ['A7: somebody else’s record', first],
+    ['A7: garbage for a record', new Uint8Array(20).fill(1)]
   ])('%s as its own is reported, and nobody hears of it', async (_what, record) => {
     const [a, peer] = await Promise.all([exchanger(), plainNode({})])
     const connection = await dial(peer, a.node)
@@ -193,7 +193,7 @@ describe('a peer that takes its time', () => {
   })
 })
 
-it('bears a peer that hangs up in every moment of the exchange, without a report', async () => {
+it('A6: bears a peer that hangs up in every moment of the exchange, without a report', async () => {
   const a = await exchanger()
   const idle = a.clock.pending()
   const moments: Array<(connection: Connection) => unknown> = [
@@ -236,7 +236,7 @@ describe('a flood of questions', () => {
     }
   }
 
-  it('gets 16 answers, three empty ones, then resets and a report each; A5: in a new connection too', async () => {
+  it('A5, CometBFT hole a: gets 16 answers, three empty ones, then resets and a report each, in new connections too', async () => {
     const [a, peer] = await Promise.all([exchanger(), plainNode({})])
     a.source.records = await shared(peers.slice(0, 3), { addresses: ['/ip4/127.0.0.1/tcp/1'] })
     const answers: Array<number | undefined> = []
@@ -255,7 +255,7 @@ describe('a flood of questions', () => {
     expect(a.service.stats().refused).toMatchObject({ 'too-soon': 3, flood: 1 })
   })
 
-  it('is no honest peer’s fault: what it gets is an empty answer, and no report, when its neighbours flood', async () => {
+  it('A6: is no honest peer’s fault: what it gets is an empty answer, and no report, when its neighbours flood', async () => {
     const limits = { answer: { perGroup: { burst: 2, perSecond: 0.001 } } }
     const [a, b, c] = await Promise.all([exchanger({ limits }), plainNode({}), exchanger()])
     a.source.records = await shared(peers.slice(0, 3), { addresses: ['/ip4/127.0.0.1/tcp/1'] })
@@ -266,6 +266,30 @@ describe('a flood of questions', () => {
     expect(await c.service.ask(a.node.peerId)).toEqual({ received: 0, taken: 0 })
     expect(a.reporter.reports).toEqual([])
     expect(a.service.stats().refused.busy).toBe(1)
+  })
+})
+
+describe('CometBFT hole b: the source group is where a peer is seen, not where it says it is', () => {
+  it('for its own record, for the news it brings, and for the questions it asks', async () => {
+    const limits = { intake: { burst: 3, perSecond: 0.001 }, answer: { perGroup: { burst: 3, perSecond: 0.001 } } }
+    const a = await exchanger({ limits }, { remote: '/ip4/66.66.1.2/tcp/50000' })
+    const answered: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const peer = await exchanger(
+        {},
+        { addresses: [`/ip4/${11 + i}.5.6.7/tcp/4001`, `/dns4/host-${i}.example.com/tcp/1`] }
+      )
+      await dial(peer.node, a.node)
+      await peer.service.ask(a.node.peerId)
+      answered.push(a.service.stats().answered)
+    }
+    await until(() => a.sink.candidates.length === 3)
+    expect(a.sink.candidates.map(({ observed }) => observed?.toString())).toEqual(
+      Array<string>(3).fill('/ip4/66.66.1.2/tcp/50000')
+    )
+    expect(answered).toEqual([1, 2, 3, 3, 3])
+    expect(a.service.stats()).toMatchObject({ refused: { busy: 2 } })
+    expect(a.reporter.reports).toEqual([])
   })
 })
 

@@ -29,7 +29,7 @@ describe('a signed record', () => {
     expect(addressesFor(record, peer.id, 'public')).toHaveLength(2)
   })
 
-  it('with a bad signature is kept out, whichever byte of it is wrong', async () => {
+  it('A7: with a bad signature is kept out, whichever byte of it is wrong', async () => {
     const peer = await somebody()
     const bytes = await recordOf(peer)
     for (let at = bytes.length - 64; at < bytes.length; at += 9) {
@@ -39,13 +39,13 @@ describe('a signed record', () => {
     }
   })
 
-  it('that another peer has signed is kept out before its signature is looked at', async () => {
+  it('A7: that another peer has signed is kept out before its signature is looked at', async () => {
     const [peer, attacker] = [await somebody(), await somebody()]
     const bytes = await recordOf(peer, { signer: attacker.key })
     expect(() => readRecord(bytes)).toThrow(offence('forged'))
   })
 
-  it('with seq 2^64-1 is kept out, and so is all that no clock says before the year 2100', async () => {
+  it('A7: with seq 2^64-1 is kept out, and so is all that no clock says before the year 2100', async () => {
     const peer = await somebody()
     for (const seq of [MAX_SEQ + 1n, 2n ** 63n, 2n ** 64n - 1n]) {
       expect(readRecord(await recordOf(peer, { seq }))).toBe('seq')
@@ -64,7 +64,7 @@ describe('a signed record', () => {
     }
   })
 
-  it('that is oversized, empty, or holds something else is malformed', async () => {
+  it('A7: that is oversized, empty, or holds something else is malformed', async () => {
     const peer = await somebody()
     const addresses = Array.from({ length: 60 }, (_, i) => `/dns4/${'x'.repeat(60)}.example.com/tcp/${i + 1}`)
     const big = await recordOf(peer, { addresses })
@@ -81,7 +81,7 @@ describe('a signed record', () => {
     }
   })
 
-  it('with 10^4 addresses for one id does not get through: it is too long, or has too many', async () => {
+  it('A4: with 10^4 addresses for one id does not get through: it is too long, or has too many', async () => {
     const peer = await somebody()
     const addresses = (n: number): string[] => Array.from({ length: n }, (_, i) => `/ip4/203.0.113.7/tcp/${i + 1}`)
     expect(readRecord(await recordOf(peer, { addresses: addresses(65) }))).toBe('too-many-addresses')

@@ -1,6 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify, identifyPush } from '@libp2p/identify'
 import type { Connection, Ed25519PrivateKey, PeerId, PeerUpdate, PrivateKey, ServiceMap } from '@libp2p/interface'
+import type { TransportManager } from '@libp2p/interface-internal'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
@@ -153,23 +154,28 @@ export interface Exchanger {
   pretence: Pretence
   /** Tells the node that its addresses have changed. */
   moved: () => void
+  events: PexComponents['events']
+  /** Makes the node listen on one more address. */
+  listen: (address: string) => Promise<void>
 }
 
 /** Makes an {@link Exchanger} with stubs that wants no peers, unless told otherwise. */
 export async function exchanger(init: PexInit = {}, pretence: Pretence = {}): Promise<Exchanger> {
   const parts = { clock: new FakeClock(), reporter: recordingReporter(), source: stubSource(), sink: stubSink() }
-  let events: PexComponents['events'] | undefined
+  let all: (PexComponents & { transportManager: Pick<TransportManager, 'listen'> }) | undefined
   const node = await plainNode({
-    pex: (components: PexComponents) => {
-      ;({ events } = components)
+    pex: (components: NonNullable<typeof all>) => {
+      all = components
       return pex({ ...parts, wants: () => 0, ...init })(pretending(components, pretence))
     }
   })
+  const { events, transportManager } = all as NonNullable<typeof all>
   const moved = (): void => {
-    events?.dispatchEvent(new CustomEvent('self:peer:update', { detail: {} as PeerUpdate }))
+    events.dispatchEvent(new CustomEvent('self:peer:update', { detail: {} as PeerUpdate }))
   }
+  const listen = async (address: string): Promise<void> => transportManager.listen([multiaddr(address)])
   const source = (init.source ?? parts.source) as StubSource
-  return { node, service: node.services.pex, ...parts, source, pretence, moved }
+  return { node, service: node.services.pex, ...parts, source, pretence, moved, events, listen }
 }
 
 function pretending(components: PexComponents, pretence: Pretence): PexComponents {

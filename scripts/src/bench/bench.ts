@@ -4,14 +4,16 @@ import type { Spread } from './statistics.js'
 /** Who is measured: `ours` is `createNode()`, `theirs` is plain libp2p. */
 export type Side = 'ours' | 'theirs'
 
-/** One line of the result: what a number means and, if there is one, the bar its ratio has to stay under. */
+/** One line of the result: what a number means and, if there is one, the bar that it or its ratio has to stay under. */
 export interface RowSpec {
   name: string
-  unit: 'ms' | 'KiB'
+  unit: 'µs' | 'ms' | 'KiB'
   /** One line for `--list`. */
   what: string
   /** The ratio ours/theirs must not be above it; only `--check` makes it count. */
   atMost?: number
+  /** Without a ratio: our own number, in its unit, must not be above it; only `--check` makes it count. */
+  limit?: number
 }
 
 /** Something to measure. One run can yield several rows: what two of them share is not done twice. */
@@ -19,24 +21,46 @@ export interface Bench {
   rows: readonly RowSpec[]
   /** Rounds unless the command line says otherwise. */
   rounds: number
+  /** Only ours is measured: libp2p has nothing of the kind. */
+  alone?: true
   /** Measures one side once; one number for each row, by name. */
   measure(side: Side, lab: Lab): Promise<Readonly<Record<string, number>>>
 }
 
-/** A row of the result. */
-export interface Row {
+/** A bar, and whether it was met. */
+export interface Bar {
+  atMost: number
+  /** Absent when the bar is one for the ratio. */
+  unit?: RowSpec['unit']
+  met: boolean
+}
+
+/** What all rows of the result have. */
+interface MeasuredRow {
   name: string
   /** Ours: the median of the rounds. */
   value: number
   unit: RowSpec['unit']
+  rounds: number
+  bar?: Bar
+}
+
+/** A row of the result in which ours is compared. */
+export interface ComparedRow extends MeasuredRow {
   /** What ours is compared with. */
   against: 'libp2p'
   /** Ours divided by theirs, of the medians. */
   ratio: number
-  rounds: number
   /** Theirs: the median of the rounds. */
   theirs: number
   spread: Record<Side, Spread>
-  /** The bar, and whether it was met. */
-  bar?: { atMost: number; met: boolean }
 }
+
+/** A row of the result in which ours stands alone. */
+export interface LoneRow extends MeasuredRow {
+  against?: never
+  spread: { ours: Spread }
+}
+
+/** A row of the result. */
+export type Row = ComparedRow | LoneRow

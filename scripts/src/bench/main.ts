@@ -1,16 +1,17 @@
 import { constants } from 'node:os'
 import { parseArguments, type Command } from './arguments.js'
-import type { Bench, Row } from './bench.js'
+import type { Bench, Row, RowSpec } from './bench.js'
 import { Lab } from './lab.js'
 import { Progress } from './progress.js'
 import { createReport, whyNotWritable, writeReport } from './report.js'
 import { benches } from './rows/index.js'
 import { runBench } from './runner.js'
-import { formatTable } from './table.js'
+import { barText, formatTable } from './table.js'
 
 const usage = `Usage: pnpm bench [name…] [--rounds N] [--json FILE] [--check]
 
-Measures PENIN's createNode() against plain libp2p, in turns, in one run. Without a name: everything.
+Measures PENIN's createNode() against plain libp2p, in turns, in one run, and parts that libp2p does not have by
+themselves. Without a name: everything.
 
   --rounds N   measure each side N times; each bench has its own default
   --json FILE  write the result there as well
@@ -52,11 +53,12 @@ function rowNames(): string[] {
 function list(): string {
   const rows = benches.flatMap((bench) => bench.rows)
   const width = Math.max(...rows.map(({ name }) => name.length))
-  return rows.map(({ name, what, atMost }) => `${name.padEnd(width)}  ${what}${bar(atMost)}\n`).join('')
+  return rows.map((row) => `${row.name.padEnd(width)}  ${row.what}${bar(row)}\n`).join('')
 }
 
-function bar(atMost: number | undefined): string {
-  return atMost === undefined ? '' : `; bar: ratio <= ${atMost.toFixed(2)}`
+function bar({ atMost, limit, unit }: RowSpec): string {
+  if (limit !== undefined) return `; bar: ${barText({ atMost: limit, unit })}`
+  return atMost === undefined ? '' : `; bar: ratio ${barText({ atMost })}`
 }
 
 async function run(command: RunCommand): Promise<number> {
@@ -73,8 +75,10 @@ async function run(command: RunCommand): Promise<number> {
   if (rows.length > 0) process.stdout.write(formatTable(rows))
   if (command.json !== undefined) writeReport(command.json, createReport(rows))
   const missed = command.check ? rows.filter(({ bar }) => bar?.met === false) : []
-  for (const { name, ratio, bar } of missed) {
-    process.stderr.write(`${name}: the ratio is ${ratio.toFixed(3)}, the bar ${bar?.atMost.toFixed(2)}\n`)
+  for (const row of missed) {
+    const found =
+      row.against === undefined ? `it is ${row.value.toPrecision(3)}` : `the ratio is ${row.ratio.toFixed(3)}`
+    process.stderr.write(`${row.name}: ${found}, the bar ${row.bar === undefined ? '' : barText(row.bar)}\n`)
   }
   return failed || missed.length > 0 ? 1 : 0
 }

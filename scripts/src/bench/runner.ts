@@ -1,4 +1,4 @@
-import type { Bench, Row, RowSpec, Side } from './bench.js'
+import type { Bench, ComparedRow, LoneRow, Row, RowSpec, Side } from './bench.js'
 import { median, spread } from './statistics.js'
 
 /** The numbers of one side and one round, by row. */
@@ -19,12 +19,15 @@ export interface RunOptions {
 export async function runBench(bench: Bench, { rounds, measure, onProgress }: RunOptions): Promise<Row[]> {
   const taken: Record<Side, Numbers[]> = { ours: [], theirs: [] }
   for (let done = 0; done < rounds; done++) {
-    for (const side of orderOf(done)) {
+    for (const side of bench.alone === true ? (['ours'] as const) : orderOf(done)) {
       onProgress?.({ done, rounds, side })
       taken[side].push(await measure(side))
     }
   }
-  return bench.rows.map((spec) => toRow(spec, valuesOf(taken.ours, spec), valuesOf(taken.theirs, spec)))
+  return bench.rows.map((spec) => {
+    const ours = valuesOf(taken.ours, spec)
+    return bench.alone === true ? toLoneRow(spec, ours) : toRow(spec, ours, valuesOf(taken.theirs, spec))
+  })
 }
 
 function orderOf(round: number): readonly Side[] {
@@ -35,7 +38,19 @@ function valuesOf(taken: readonly Numbers[], { name }: RowSpec): number[] {
   return taken.map((numbers) => numbers[name] ?? Number.NaN)
 }
 
-function toRow({ name, unit, atMost }: RowSpec, ours: readonly number[], theirs: readonly number[]): Row {
+function toLoneRow({ name, unit, limit }: RowSpec, ours: readonly number[]): LoneRow {
+  const value = median(ours)
+  return {
+    name,
+    value,
+    unit,
+    rounds: ours.length,
+    spread: { ours: spread(ours) },
+    ...(limit === undefined ? {} : { bar: { atMost: limit, unit, met: value <= limit } })
+  }
+}
+
+function toRow({ name, unit, atMost }: RowSpec, ours: readonly number[], theirs: readonly number[]): ComparedRow {
   const ratio = median(ours) / median(theirs)
   return {
     name,

@@ -1,4 +1,4 @@
-import type { Row } from './bench.js'
+import type { Bar, Row } from './bench.js'
 
 const headings = ['row', 'PENIN', 'libp2p', 'ratio', 'bar', 'rounds', 'PENIN min–max', 'libp2p min–max']
 
@@ -12,17 +12,24 @@ export function formatTable(rows: readonly Row[]): string {
     .join('')
 }
 
-function cellsOf({ name, value, theirs, unit, ratio, rounds, spread, bar }: Row): string[] {
+function cellsOf(row: Row): string[] {
+  const { name, value, unit, rounds, spread, bar } = row
+  const isCompared = row.against !== undefined
   return [
     name,
     `${number(value)} ${unit}`,
-    `${number(theirs)} ${unit}`,
-    ratio.toFixed(2),
-    bar === undefined ? '' : `${bar.met ? '' : 'missed '}<= ${bar.atMost.toFixed(2)}`,
+    isCompared ? `${number(row.theirs)} ${unit}` : '',
+    isCompared ? row.ratio.toFixed(2) : '',
+    bar === undefined ? '' : `${bar.met ? '' : 'missed '}${barText(bar)}`,
     String(rounds),
     `${number(spread.ours.min)}–${number(spread.ours.max)}`,
-    `${number(spread.theirs.min)}–${number(spread.theirs.max)}`
+    isCompared ? `${number(row.spread.theirs.min)}–${number(row.spread.theirs.max)}` : ''
   ]
+}
+
+/** A bar as it stands in the table. */
+export function barText({ atMost, unit }: Pick<Bar, 'atMost' | 'unit'>): string {
+  return unit === undefined ? `<= ${atMost.toFixed(2)}` : `<= ${atMost} ${unit}`
 }
 
 /** Three significant digits are more than a bench on a shared machine can tell. */

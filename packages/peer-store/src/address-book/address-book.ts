@@ -8,13 +8,14 @@ import { KeyedRandom } from './keyed-random.js'
 import { Marks } from './marks.js'
 import { BUCKET_SIZE, DEFAULT_MAX_SIZE, EXPIRE_STEP, MAX_ANCHORS, MAX_EXCHANGE } from './parameters.js'
 import { bookCandidate } from './news.js'
-import { MAX_GROUP, MAX_SEQ, MAX_OWN_ADDRESSES, NEW_BUCKETS, SEEN_STEP, TRIED_BUCKETS } from './parameters.js'
+import { MAX_OWN_ADDRESSES, NEW_BUCKETS, SEEN_STEP, TRIED_BUCKETS } from './parameters.js'
 import { PendingTests, type PendingTest } from './pending-tests.js'
 import { Placement } from './placement.js'
 import { isTerrible } from './quality.js'
 import { dialMask, exchangeMask, ANY_SCOPE, DIRECT_SCOPES } from './scope-mask.js'
 import { choose, sample } from './selection.js'
 import { SIPHASH_KEY_BYTES } from './siphash.js'
+import { ID, refusalOf } from './refusal.js'
 import { restoreEntry, storedEntry } from './snapshot.js'
 import { Tables } from './tables.js'
 import { viewOf } from './view.js'
@@ -24,9 +25,6 @@ import type { AddressBookInit, AddResult, BookCandidate, BookPart, BookStats } f
 import type { ExchangeEntry, ExchangeOptions, GoodOptions, GoodResult, IdSet, SelectOptions } from './types.js'
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-
-/** Base58, as ids are written; the longest in use, of a 512-bit hash, have 90 characters. */
-const ID = /^[1-9A-HJ-NP-Za-km-z]{8,96}$/
 
 /**
  * Which peers this node knows, and where they are: built so that nobody who names many of them gains more than a small
@@ -98,7 +96,8 @@ export class AddressBook {
   add(candidate: BookCandidate): AddResult {
     const now = this.#clock.now()
     const id = candidate.id.toString()
-    const reason = this.#refusal(id, candidate, now)
+    const isBanned = this.#bans.until(id, now) != null
+    const reason = refusalOf(id, candidate, this.selfId) ?? (isBanned ? 'banned' : undefined)
     if (reason != null) {
       return { status: 'refused', reason, refusedAddresses: [] }
     }
@@ -451,27 +450,6 @@ export class AddressBook {
       isPinned: (id) => this.#marks.isPinned(id),
       isOwn: (endpoint) => this.#own.has(endpoint)
     })
-  }
-
-  #refusal(
-    id: string,
-    candidate: BookCandidate,
-    now: number
-  ): (AddResult & { status: 'refused' })['reason'] | undefined {
-    const { sourceGroup, record } = candidate
-    if (id === this.selfId) {
-      return 'own-id'
-    }
-    if (!ID.test(id)) {
-      return 'malformed-id'
-    }
-    if (typeof sourceGroup !== 'string' || sourceGroup === '' || sourceGroup.length > MAX_GROUP) {
-      return 'malformed-group'
-    }
-    if (record?.certified === true && (record.seq < 0n || record.seq > MAX_SEQ)) {
-      return 'malformed-seq'
-    }
-    return this.#bans.until(id, now) == null ? undefined : 'banned'
   }
 
   #isEligible(entry: Entry, mask: number, exclude: IdSet | undefined, now: number): boolean {

@@ -1,5 +1,6 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import { plainIp4 } from './plain-ip4.js'
 import { formatIp6, kindOfIp4, kindOfIp6, parseIp4, parseIp6, type IpKind } from './ip.js'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
@@ -69,6 +70,10 @@ export function examineAddress(address: Multiaddr | string, id?: string): Addres
   } catch {
     return 'malformed'
   }
+  return plainIp4(text) ?? examineText(text, id)
+}
+
+function examineText(text: string, id: string | undefined): AddressFacts | AddressRefusal {
   if (text.length > MAX_LENGTH) {
     return 'too-long'
   }

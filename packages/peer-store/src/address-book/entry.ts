@@ -160,3 +160,8 @@ export interface BookSnapshot {
   marks: Array<{ id: string; marks: PeerMarks }>
   anchors: string[]
 }
+
+/** What a book takes in again; the entries one by one, so that not all of them need be in memory twice. */
+export interface Restorable extends Omit<BookSnapshot, 'entries'> {
+  entries: Iterable<StoredEntry>
+}

@@ -7,7 +7,16 @@ export { BOOK_JSON_SCHEMA, fromJSON, toJSON } from './book-json.js'
 export { openAddressBook, BOOK_PREFIX, FLUSH_DELAY } from './storage.js'
 export { DEFAULT_MAX_SIZE, MAX_ADDRESSES, MAX_EXCHANGE, MAX_IDS_PER_HOST, MAX_OFFERED } from './parameters.js'
 export type { AddressRefusal, BookScope, DirectScope } from './address-facts.js'
-export type { BookAddress, BookBan, BookEntry, BookSnapshot, BookTable, PeerMarks, StoredEntry } from './entry.js'
+export type {
+  BookAddress,
+  BookBan,
+  BookEntry,
+  BookSnapshot,
+  BookTable,
+  PeerMarks,
+  Restorable,
+  StoredEntry
+} from './entry.js'
 export type { Violation } from './invariants.js'
 export type { RefusedAddress } from './merge-addresses.js'
 export type { PendingTest } from './pending-tests.js'

@@ -1,3 +1,4 @@
+import { appended } from './appended.js'
 import { newEntry } from './entry.js'
 import { append, certify, examineOffer, ranked, type Offer } from './merge-addresses.js'
 import { MAX_IDS_PER_HOST, MAX_NEW_PLACES, MAX_RECORD_BYTES, SEEN_STEP } from './parameters.js'
@@ -55,13 +56,14 @@ export class Intake {
     if (this.isPinned(id)) {
       return offer.addresses
     }
-    return offer.addresses.filter(({ host, text }) => {
-      const isFree = host == null || this.#makeRoomAt(host, id, isTrusted)
-      if (!isFree) {
+    let full: string[] = []
+    for (const { host, text } of offer.addresses) {
+      if (host != null && !this.#makeRoomAt(host, id, isTrusted)) {
+        full = appended(full, text)
         offer.refused.push({ address: text, reason: 'host-full' })
       }
-      return isFree
-    })
+    }
+    return full.length === 0 ? offer.addresses : offer.addresses.filter(({ text }) => !full.includes(text))
   }
 
   /** Takes the mark off or puts it on: marked entries are exempt from host quotas and from losing their place. */
@@ -167,7 +169,7 @@ export class Intake {
       changed = true
     }
     if (!entry.sources.includes(source)) {
-      entry.sources.push(source)
+      entry.sources = appended(entry.sources, source)
       changed = true
     }
     changed = this.#addPlace(entry, sourceGroup) || changed

@@ -144,7 +144,7 @@ const IP6_RANGES: readonly Range[] = [
   { start: [0xff00], bits: 8, kind: 'multicast' }
 ]
 
-function isWithin(parts: readonly number[], { start, bits }: Range, width: number): boolean {
+function isWithin(parts: readonly number[], { start, bits }: Omit<Range, 'kind'>, width: number): boolean {
   for (let i = 0, left = bits; left > 0; i++, left -= width) {
     const shift = Math.max(0, width - left)
     if ((parts[i] as number) >> shift !== (start[i] ?? 0) >> shift) {
@@ -152,6 +152,16 @@ function isWithin(parts: readonly number[], { start, bits }: Range, width: numbe
     }
   }
   return true
+}
+
+/** For each first byte whether any of {@link IP4_RANGES} has addresses that begin with it. */
+const IP4_SPECIAL = Array.from({ length: 256 }, (_, first) =>
+  IP4_RANGES.some(({ start, bits }) => isWithin([first], { start, bits: Math.min(bits, 8) }, 8))
+)
+
+/** Whether every address that begins with this byte is public: nearly all are. */
+export function isPublicIp4(first: number): boolean {
+  return IP4_SPECIAL[first] === false
 }
 
 /** What kind of address four bytes are. */

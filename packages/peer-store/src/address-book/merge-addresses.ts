@@ -47,7 +47,10 @@ export function examineOffer(
 /** An address as entries hold it. */
 export function storedAddress(facts: AddressFacts, certified: boolean): StoredAddress {
   const { text, scope, reach, group, host, endpoint } = facts
-  return { text, scope, reach, group, certified, endpoint, bit: scopeBit(facts), ...(host == null ? {} : { host }) }
+  const bit = scopeBit(facts)
+  return host == null
+    ? { text, scope, reach, group, certified, endpoint, bit }
+    : { text, scope, reach, group, certified, endpoint, bit, host }
 }
 
 /** Direct public addresses first: when there are too many, those that more peers can reach are kept. */

@@ -6,6 +6,7 @@ import {
   BookKeyRecord,
   BookMarksRecord
 } from '../pb/address-book.js'
+import { EntryReader } from './entry-reader.js'
 import { MAX_ADDRESSES, MAX_ANCHORS, MAX_NEW_PLACES, MAX_RECORD_BYTES } from './parameters.js'
 import { SIPHASH_KEY_BYTES } from './siphash.js'
 import type { PeerMarks, StoredEntry } from './entry.js'
@@ -39,17 +40,32 @@ function seal<T>(name: string, codec: Codec<T>, value: T): Uint8Array {
   return record
 }
 
-/** The message of a record; undefined when as much as one bit of it is not as it was written. Never throws. */
-function open<T>(name: string, codec: Codec<T>, record: Uint8Array, limits: object = {}): T | undefined {
+/** Where the message of a record ends; 0 when as much as one bit of it is not as it was written. Never throws. */
+function endOfMessage(nameChecksum: number, record: Uint8Array): number {
   const end = record.byteLength - CHECKSUM_BYTES
   if (record[0] !== RECORD_VERSION || end < 1 || record.byteLength > MAX_BYTES || record[end] !== CHECKSUM_TAG) {
-    return undefined
+    return 0
   }
-  const message = record.subarray(1, end)
-  const stored = new DataView(record.buffer, record.byteOffset).getUint32(end + 1, true)
-  if (stored !== crc32(message, crc32(name))) {
-    return undefined
+  const message = new Uint8Array(record.buffer, record.byteOffset + 1, end - 1)
+  return checksumAt(record, end + 1) === crc32(message, nameChecksum) ? end : 0
+}
+
+/** Little-endian, as fixed32 fields are. */
+function checksumAt(record: Uint8Array, at: number): number {
+  let value = 0
+  for (let i = 3; i >= 0; i--) {
+    value = (value << 8) | (record[at + i] as number)
   }
+  return value >>> 0
+}
+
+/** What a record says; undefined for a damaged one. Never throws. */
+function open<T>(name: string, codec: Codec<T>, record: Uint8Array, limits: object = {}): T | undefined {
+  const end = endOfMessage(crc32(name), record)
+  return end === 0 ? undefined : decode(codec, record.subarray(1, end), limits)
+}
+
+function decode<T>(codec: Codec<T>, message: Uint8Array, limits: object): T | undefined {
   try {
     return codec.decode(message, { limits })
   } catch {
@@ -74,8 +90,20 @@ export function encodeEntry(entry: StoredEntry): Uint8Array {
 
 /** The entry of `id`, or undefined for anything that is not just that. */
 export function decodeEntry(id: string, bytes: Uint8Array): StoredEntry | undefined {
-  const found = open(`entry/${id}`, BookEntryRecord, bytes, ENTRY_LIMITS)
-  if (found == null || found.record.byteLength > MAX_RECORD_BYTES) {
+  const end = endOfMessage(crc32(id, ENTRY_CHECKSUM), bytes)
+  const entry = end === 0 ? undefined : (reader.read(id, bytes, 1, end) ?? decodeUnusual(id, bytes.subarray(1, end)))
+  return entry?.record == null || entry.record.byteLength <= MAX_RECORD_BYTES ? entry : undefined
+}
+
+const reader = new EntryReader()
+
+/** The checksum goes on from there over the id. */
+const ENTRY_CHECKSUM = crc32('entry/')
+
+/** The same by the generated decoder, which takes its time. */
+function decodeUnusual(id: string, message: Uint8Array): StoredEntry | undefined {
+  const found = decode(BookEntryRecord, message, ENTRY_LIMITS)
+  if (found == null) {
     return undefined
   }
   const { sourceGroup, group, tried, newGroups, firstSeen, lastSeen, lastSuccess, lastAttempt, attempts } = found

@@ -15,8 +15,11 @@ export const ANY_SCOPE = UNSHAREABLE - 1
 /** Every mask there is. */
 export const MAX_MASK = UNSHAREABLE | ANY_SCOPE
 
+/** In the order of {@link DIRECT_SCOPES}. */
+const BITS: Record<DirectScope, number> = { public: 1, private: 2, loopback: 4, onion: 8, name: 16 }
+
 function bitOf(scope: DirectScope): number {
-  return 1 << DIRECT_SCOPES.indexOf(scope)
+  return BITS[scope]
 }
 
 /** The bit of one address. */
@@ -44,6 +47,12 @@ export function exchangeMask(scopes: readonly BookScope[]): number {
 }
 
 /** The scopes whose bit is set, relays counted as the scope of the relay. */
-export function reachesOf(mask: number): DirectScope[] {
-  return DIRECT_SCOPES.filter((scope) => (mask & (bitOf(scope) | (bitOf(scope) << RELAY_SHIFT))) !== 0)
+export function reachesOf(mask: number): readonly DirectScope[] {
+  return REACHES[(mask | (mask >> RELAY_SHIFT)) & (DIRECT_BITS - 1)] ?? []
 }
+
+const DIRECT_BITS = 1 << DIRECT_SCOPES.length
+
+const REACHES: readonly DirectScope[][] = Array.from({ length: DIRECT_BITS }, (_, mask) =>
+  DIRECT_SCOPES.filter((scope) => (mask & bitOf(scope)) !== 0)
+)

@@ -16,18 +16,19 @@ export function sipHashKey(bytes: Uint8Array): Int32Array {
  * The hash of the first `length` bytes of `data`, as its low and high 32 bits, both unsigned.
  *
  * JavaScript has no fast 64-bit integers, so each of the four words is a low and a high half in plain variables; all is
- * in one function because that makes it five times as fast.
+ * in one function because that makes it five times as fast. A sum carries where both bits at the top were set, or one was
+ * and the sum's is not.
  */
 export function sipHash(key: Int32Array, data: Uint8Array, length: number = data.byteLength): [number, number] {
-  const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = key
-  let al = k0 ^ 0x70736575
-  let ah = k1 ^ 0x736f6d65
-  let bl = k2 ^ 0x6e646f6d
-  let bh = k3 ^ 0x646f7261
-  let cl = k0 ^ 0x6e657261
-  let ch = k1 ^ 0x6c796765
-  let dl = k2 ^ 0x79746573
-  let dh = k3 ^ 0x74656462
+  // Not taken apart as a list, which goes through an iterator.
+  let al = (key[0] as number) ^ 0x70736575
+  let ah = (key[1] as number) ^ 0x736f6d65
+  let bl = (key[2] as number) ^ 0x6e646f6d
+  let bh = (key[3] as number) ^ 0x646f7261
+  let cl = (key[0] as number) ^ 0x6e657261
+  let ch = (key[1] as number) ^ 0x6c796765
+  let dl = (key[2] as number) ^ 0x79746573
+  let dh = (key[3] as number) ^ 0x74656462
   const whole = length & ~7
   for (let at = 0; at <= whole + 8; at += 8) {
     const isEnd = at > whole
@@ -45,30 +46,30 @@ export function sipHash(key: Int32Array, data: Uint8Array, length: number = data
     dl ^= low
     dh ^= high
     for (let round = isEnd ? 4 : 2; round > 0; round--) {
-      let sum = (al >>> 0) + (bl >>> 0)
-      ah = (ah + bh + (sum > MAX ? 1 : 0)) | 0
-      al = sum | 0
+      let sum = (al + bl) | 0
+      ah = (ah + bh + (((al & bl) | ((al | bl) & ~sum)) >>> 31)) | 0
+      al = sum
       let old = bl
       bl = ((bl << 13) | (bh >>> 19)) ^ al
       bh = ((bh << 13) | (old >>> 19)) ^ ah
       old = al
       al = ah
       ah = old
-      sum = (cl >>> 0) + (dl >>> 0)
-      ch = (ch + dh + (sum > MAX ? 1 : 0)) | 0
-      cl = sum | 0
+      sum = (cl + dl) | 0
+      ch = (ch + dh + (((cl & dl) | ((cl | dl) & ~sum)) >>> 31)) | 0
+      cl = sum
       old = dl
       dl = ((dl << 16) | (dh >>> 16)) ^ cl
       dh = ((dh << 16) | (old >>> 16)) ^ ch
-      sum = (al >>> 0) + (dl >>> 0)
-      ah = (ah + dh + (sum > MAX ? 1 : 0)) | 0
-      al = sum | 0
+      sum = (al + dl) | 0
+      ah = (ah + dh + (((al & dl) | ((al | dl) & ~sum)) >>> 31)) | 0
+      al = sum
       old = dl
       dl = ((dl << 21) | (dh >>> 11)) ^ al
       dh = ((dh << 21) | (old >>> 11)) ^ ah
-      sum = (cl >>> 0) + (bl >>> 0)
-      ch = (ch + bh + (sum > MAX ? 1 : 0)) | 0
-      cl = sum | 0
+      sum = (cl + bl) | 0
+      ch = (ch + bh + (((cl & bl) | ((cl | bl) & ~sum)) >>> 31)) | 0
+      cl = sum
       old = bl
       bl = ((bl << 17) | (bh >>> 15)) ^ cl
       bh = ((bh << 17) | (old >>> 15)) ^ ch
@@ -81,9 +82,6 @@ export function sipHash(key: Int32Array, data: Uint8Array, length: number = data
   }
   return [(al ^ bl ^ cl ^ dl) >>> 0, (ah ^ bh ^ ch ^ dh) >>> 0]
 }
-
-/** The largest number of 32 bits; a sum beyond it carries. */
-const MAX = 0xffff_ffff
 
 /** Up to four bytes, little-endian. */
 function word(data: Uint8Array, at: number, count: number): number {

@@ -1,5 +1,6 @@
-import { PEER_SOURCES } from '@penin/interface'
+import { PEER_SOURCES, type PeerSource } from '@penin/interface'
 import { examineAddress } from './address-facts.js'
+import { appended } from './appended.js'
 import { newEntry } from './entry.js'
 import { storedAddress } from './merge-addresses.js'
 import { MAX_ADDRESSES, MAX_GROUP, MAX_NEW_PLACES, MAX_RECORD_BYTES, MAX_SEQ } from './parameters.js'
@@ -35,28 +36,29 @@ export type Restored = 'same' | 'changed' | 'dropped'
 export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   const { tables, isPinned } = intake
   const addresses = restoreAddresses(stored, intake)
-  const [source] = stored.sources
+  const source = stored.sources[0]
   if (tables.get(stored.id) != null || addresses.length === 0 || source == null || !isPlausible(stored)) {
     return 'dropped'
   }
-  const { id, sourceGroup, group, record, seq } = stored
+  const { id, sourceGroup } = stored
+  const first = addresses[0]?.group
+  const group = first === stored.group ? first : stored.group
   const entry = newEntry({ id, addresses, source, sourceGroup, group }, stored.firstSeen, !isPinned(id))
-  entry.sources = [...new Set(stored.sources)]
+  entry.sources = stored.sources.length === 1 ? stored.sources : [...new Set(stored.sources)]
   entry.lastSeen = stored.lastSeen
   entry.lastSuccess = stored.lastSuccess
   entry.lastAttempt = stored.lastAttempt
   entry.attempts = stored.attempts
   entry.failures = stored.failures
-  entry.seq = seq
-  if (seq != null && record != null && record.byteLength > 0 && record.byteLength <= MAX_RECORD_BYTES) {
-    entry.record = record
-    entry.recordScopes = stored.recordScopes & MAX_MASK
+  entry.seq = stored.seq
+  restoreRecord(entry, stored)
+  if (stored.proven != null) {
+    entry.proven = addresses.find(({ text }) => text === stored.proven)?.text
   }
-  entry.proven = addresses.find(({ text }) => text === stored.proven)?.text
   tables.insert(entry)
   const isPlaced = (stored.tried && restoreTried(entry, intake)) || restoreNew(entry, stored, intake)
   if (!isPlaced && entry.counted) {
-    tables.remove(entry)
+    tables.takeBack(entry)
     return 'dropped'
   }
   const isSame =
@@ -66,13 +68,23 @@ export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   return isSame ? 'same' : 'changed'
 }
 
+function restoreRecord(entry: Entry, { seq, record, recordScopes }: StoredEntry): void {
+  if (seq != null && record != null && record.byteLength > 0 && record.byteLength <= MAX_RECORD_BYTES) {
+    entry.record = record
+    entry.recordScopes = recordScopes & MAX_MASK
+  }
+}
+
 function restoreAddresses(stored: StoredEntry, intake: Intake): StoredAddress[] {
-  const addresses: StoredAddress[] = []
-  for (const { text, certified } of stored.addresses.slice(0, MAX_ADDRESSES)) {
+  let addresses: StoredAddress[] = []
+  for (const { text, certified } of stored.addresses) {
+    if (addresses.length >= MAX_ADDRESSES) {
+      break
+    }
     const facts = examineAddress(text, stored.id)
     const isUsable = typeof facts === 'object' && !intake.isOwn(facts.endpoint)
-    if (isUsable && !addresses.some((address) => address.text === facts.text)) {
-      addresses.push(storedAddress(facts, certified && stored.seq != null))
+    if (isUsable && (addresses.length === 0 || !addresses.some((address) => address.text === facts.text))) {
+      addresses = appended(addresses, storedAddress(facts, certified && stored.seq != null))
     }
   }
   return intake.withRoom(stored.id, { addresses, refused: [], scopes: 0 })
@@ -91,15 +103,18 @@ function restoreTried(entry: Entry, { tables }: Intake): boolean {
 }
 
 function restoreNew(entry: Entry, stored: StoredEntry, { tables }: Intake): boolean {
-  const groups = stored.newGroups.length === 0 ? [entry.sourceGroup] : stored.newGroups.slice(0, MAX_NEW_PLACES)
+  const groups = stored.newGroups.length === 0 ? [entry.sourceGroup] : stored.newGroups
   for (const sourceGroup of groups) {
-    const place = tables.findNew(entry.id, entry.group, sourceGroup, () => false)
+    const place = tables.findNew(entry.id, entry.group, sourceGroup, never)
     if (place != null) {
       tables.placeNew(entry, place, sourceGroup)
     }
   }
   return entry.places.length > 0
 }
+
+/** Whoever stands at a place keeps it. */
+const never = (): boolean => false
 
 function isPlausible(stored: StoredEntry): boolean {
   const { firstSeen, lastSeen, lastSuccess, lastAttempt, attempts, failures, seq } = stored
@@ -110,10 +125,11 @@ function isPlausible(stored: StoredEntry): boolean {
     isTime(lastAttempt) &&
     isTime(attempts) &&
     isTime(failures) &&
-    stored.sources.every((source) => PEER_SOURCES.includes(source)) &&
+    stored.sources.every(isSource) &&
     isGroup(stored.group) &&
     isGroup(stored.sourceGroup) &&
-    stored.newGroups.every((group, i, all) => isGroup(group) && all.indexOf(group) === i) &&
+    stored.newGroups.length <= MAX_NEW_PLACES &&
+    stored.newGroups.every(isFirstGroup) &&
     (seq == null || (seq >= 0n && seq <= MAX_SEQ))
   )
 }
@@ -122,6 +138,11 @@ function isPlausible(stored: StoredEntry): boolean {
 function isTime(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 8.64e15
 }
+
+const isSource = (source: PeerSource): boolean => PEER_SOURCES.includes(source)
+
+const isFirstGroup = (group: string, i: number, all: readonly string[]): boolean =>
+  isGroup(group) && all.indexOf(group) === i
 
 function isGroup(group: string): boolean {
   return group.length > 0 && group.length <= MAX_GROUP

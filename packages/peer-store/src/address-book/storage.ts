@@ -1,5 +1,6 @@
 import { systemClock, systemRng, type Clock, type Timer } from '@penin/interface'
 import { Key } from 'interface-datastore'
+import { GuardedDatastore } from '../guarded-datastore.js'
 import { AddressBook } from './address-book.js'
 import { DEFAULT_MAX_SIZE, MAX_BANS, MAX_MARKS } from './parameters.js'
 import {
@@ -16,12 +17,14 @@ import {
 } from './records.js'
 import { SIPHASH_KEY_BYTES } from './siphash.js'
 import type { AddressBookInit, BookPart } from './types.js'
-import type { BookSnapshot } from './entry.js'
+import type { BookSnapshot, StoredEntry } from './entry.js'
 import type { AbortOptions } from '@libp2p/interface'
 import type { Datastore } from 'interface-datastore'
 
 /** The prefix of the address book's records. */
 export const BOOK_PREFIX = '/penin/book/'
+
+const ENTRY_PREFIX = `${BOOK_PREFIX}entry/`
 
 /**
  * Changes are written at the latest so long after they were made, in milliseconds: half of the second that a crash may
@@ -84,10 +87,11 @@ export interface StoredAddressBook extends AsyncDisposable {
  * @throws the reason of `signal`, and InvalidArgumentError for a `maxSize` below 1
  */
 export async function openAddressBook(options: OpenAddressBookOptions): Promise<StoredAddressBook> {
-  const { datastore, clock = systemClock, rng = systemRng, signal, ...init } = options
+  const { datastore, clock = systemClock, rng = systemRng, signal, onRemoved, ...init } = options
   const rows = await readAll(datastore, signal)
   const secret = rows.key ?? rng.bytes(SIPHASH_KEY_BYTES)
   const writer = new BookWriter(datastore, clock)
+  let isLoaded = false
   const book = new AddressBook({
     ...init,
     clock,
@@ -95,15 +99,21 @@ export async function openAddressBook(options: OpenAddressBookOptions): Promise<
     secret,
     onChange: (part, id) => {
       writer.change(part, id)
+    },
+    onRemoved: (id) => {
+      if (isLoaded) {
+        onRemoved?.(id)
+      }
     }
   })
-  const { restored, dropped, changed } = book.restore(rows.snapshot)
-  writer.loaded(book, secret, rows, changed)
+  const restored = await restoreAll(book, rows, signal)
+  isLoaded = true
+  writer.loaded(book, secret, rows, restored.changed)
   const loaded: LoadReport = {
-    entries: restored,
+    entries: restored.restored,
     bans: book.stats().bans,
-    marks: rows.snapshot.marks.length,
-    dropped: rows.garbage.length + dropped,
+    marks: rows.marks.length,
+    dropped: rows.garbage.length + restored.dropped,
     newKey: rows.key == null,
     ...(rows.failure == null ? {} : { failure: rows.failure })
   }
@@ -117,27 +127,35 @@ export async function openAddressBook(options: OpenAddressBookOptions): Promise<
   }
 }
 
-interface Rows {
-  snapshot: BookSnapshot
+type BookRow = readonly [text: string, value: Uint8Array, key?: Key]
+
+/** What lies on the disk, the entries not decoded yet: there are many, and each is when the book takes it. */
+interface Rows extends Omit<BookSnapshot, 'entries'> {
+  /** In parts, that may still have to be read. */
+  entries: Iterable<readonly BookRow[]> | AsyncIterable<readonly BookRow[]>
   key?: Uint8Array
   /** Keys of records that are of no use. */
   garbage: Key[]
   failure?: string
 }
 
+/** The first key after all of a prefix that ends in a slash. */
+const after = (prefix: string): string => `${prefix.slice(0, -1)}0`
+
+/** Reads all but the entries, on which the places and the rights of entries depend, and then the entries. */
 async function readAll(datastore: Datastore, signal: AbortSignal | undefined): Promise<Rows> {
   signal?.throwIfAborted()
-  const rows: Rows = { snapshot: { entries: [], bans: [], marks: [], anchors: [] }, garbage: [] }
-  let left = MAX_ROWS
+  const rows: Rows = { entries: [], bans: [], marks: [], anchors: [], garbage: [] }
+  const options = signal == null ? {} : { signal }
   try {
-    for await (const { key, value } of datastore.query({ prefix: BOOK_PREFIX }, signal == null ? {} : { signal })) {
-      signal?.throwIfAborted()
-      if (!readRow(rows, key.toString().slice(BOOK_PREFIX.length), value)) {
-        rows.garbage.push(key)
-      }
-      if (--left === 0) {
-        break
-      }
+    if (datastore instanceof GuardedDatastore) {
+      await readOthers(rows, datastore.rows(BOOK_PREFIX, ENTRY_PREFIX, options))
+      await readOthers(rows, datastore.rows(after(ENTRY_PREFIX), after(BOOK_PREFIX), options))
+      rows.entries = datastore.rows(ENTRY_PREFIX, after(ENTRY_PREFIX), options)
+    } else {
+      const entries: BookRow[] = []
+      rows.entries = [entries]
+      await readByQuery(rows, entries, datastore, signal)
     }
   } catch (error) {
     signal?.throwIfAborted()
@@ -146,12 +164,88 @@ async function readAll(datastore: Datastore, signal: AbortSignal | undefined): P
   return rows
 }
 
-function readRow(rows: Rows, name: string, value: Uint8Array): boolean {
+async function readOthers(rows: Rows, chunks: AsyncIterable<readonly BookRow[]>): Promise<void> {
+  let left = MAX_ROWS
+  for await (const chunk of chunks) {
+    for (const [text, value] of chunk) {
+      if (!readOther(rows, text.slice(BOOK_PREFIX.length), value)) {
+        rows.garbage.push(new Key(text, false))
+      }
+    }
+    left -= chunk.length
+    if (left <= 0) {
+      return
+    }
+  }
+}
+
+async function readByQuery(
+  rows: Rows,
+  entries: BookRow[],
+  datastore: Datastore,
+  signal: AbortSignal | undefined
+): Promise<void> {
+  let left = MAX_ROWS
+  for await (const { key, value } of datastore.query({ prefix: BOOK_PREFIX }, signal == null ? {} : { signal })) {
+    signal?.throwIfAborted()
+    const text = key.toString()
+    if (text.startsWith(ENTRY_PREFIX)) {
+      entries.push([text, value, key])
+    } else if (!readOther(rows, text.slice(BOOK_PREFIX.length), value)) {
+      rows.garbage.push(key)
+    }
+    if (--left === 0) {
+      return
+    }
+  }
+}
+
+/** Gives the book all that was read. */
+async function restoreAll(
+  book: AddressBook,
+  rows: Rows,
+  signal: AbortSignal | undefined
+): Promise<ReturnType<AddressBook['restore']>> {
+  const { bans, marks, anchors, garbage } = rows
+  const total = book.restore({ entries: [], bans, marks, anchors })
+  let left = MAX_ROWS
+  try {
+    for await (const chunk of rows.entries) {
+      signal?.throwIfAborted()
+      const { restored, dropped, changed } = book.restore({ ...NOTHING, entries: storedEntries(chunk, garbage) })
+      total.restored += restored
+      total.dropped += dropped
+      total.changed.push(...changed)
+      left -= chunk.length
+      if (left <= 0) {
+        break
+      }
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    rows.failure = String(error)
+  }
+  return total
+}
+
+const NOTHING: Omit<BookSnapshot, 'entries'> = { bans: [], marks: [], anchors: [] }
+
+/** Decodes entries, one after the other. */
+function* storedEntries(chunk: readonly BookRow[], garbage: Key[]): Generator<StoredEntry> {
+  for (const row of chunk) {
+    const entry = decodeEntry(row[0].slice(ENTRY_PREFIX.length), row[1])
+    if (entry == null) {
+      garbage.push(row[2] ?? new Key(row[0], false))
+    } else {
+      yield entry
+    }
+  }
+}
+
+function readOther(rows: Rows, name: string, value: Uint8Array): boolean {
   const [part = '', id = ''] = name.split('/')
-  const { entries, bans, marks } = rows.snapshot
+  const { bans, marks } = rows
   switch (part) {
-    case 'entry':
-      return pushIfFound(entries, decodeEntry(id, value))
     case 'ban': {
       const until = decodeBan(id, value)
       return pushIfFound(bans, until == null ? undefined : { id, until })
@@ -162,7 +256,7 @@ function readRow(rows: Rows, name: string, value: Uint8Array): boolean {
     }
     case 'anchors': {
       const found = decodeAnchors(value)
-      rows.snapshot.anchors = found ?? []
+      rows.anchors = found ?? []
       return found != null
     }
     case 'key': {
@@ -207,7 +301,7 @@ class BookWriter {
    * Begins to note changes. What was restored as it lay on the disk need not be written again; the rest (`changed`) must
    * be, or be deleted.
    */
-  loaded(book: AddressBook, secret: Uint8Array, { snapshot, garbage, key }: Rows, changed: readonly string[]): void {
+  loaded(book: AddressBook, secret: Uint8Array, { bans, garbage, key }: Rows, changed: readonly string[]): void {
     this.#book = book
     this.#secret = Uint8Array.from(secret)
     this.#garbage = garbage
@@ -220,7 +314,7 @@ class BookWriter {
     for (const id of changed) {
       this.#note(`entry/${id}`)
     }
-    for (const { id } of snapshot.bans) {
+    for (const { id } of bans) {
       if (book.storedBan(id) == null) {
         this.#note(`ban/${id}`)
       }

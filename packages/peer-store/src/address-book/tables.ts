@@ -1,4 +1,5 @@
 import { DIRECT_SCOPES, reachesOf } from './scope-mask.js'
+import { appended } from './appended.js'
 import { BucketTable } from './bucket-table.js'
 import { HostIndex } from './host-index.js'
 import { IndexedSet } from './indexed-set.js'
@@ -47,11 +48,16 @@ export class Tables {
 
   /** Takes an entry out of everything. */
   remove(entry: Entry): void {
+    this.takeBack(entry)
+    this.#onLoss(entry, true)
+  }
+
+  /** The same for one that has been inserted just now and found no place: it was never there. */
+  takeBack(entry: Entry): void {
     this.#leave(entry)
     this.counts[entry.table]--
     this.index.delete(entry.id)
     this.#unlink(entry)
-    this.#onLoss(entry, true)
   }
 
   /** Gives an entry other addresses. */
@@ -87,8 +93,8 @@ export class Tables {
     this.evictNew(place)
     this.#move(entry, 'new')
     this.fresh.put(place, entry)
-    entry.places.push(place)
-    entry.newGroups.push(sourceGroup)
+    entry.places = appended(entry.places, place)
+    entry.newGroups = appended(entry.newGroups, sourceGroup)
   }
 
   /** The place among the tried that an entry of `group` would take, and who stands there. */
@@ -104,7 +110,7 @@ export class Tables {
     this.#move(entry, 'tried')
     entry.group = group
     this.tried.put(place, entry)
-    entry.places.push(place)
+    entry.places = [place]
   }
 
   /** Takes an entry out of its buckets; it is pinned until it is placed or removed. */
@@ -146,6 +152,9 @@ export class Tables {
   }
 
   #leave(entry: Entry): void {
+    if (entry.places.length === 0) {
+      return
+    }
     const table = entry.table === 'tried' ? this.tried : this.fresh
     for (const place of entry.places) {
       table.clear(place)
@@ -161,7 +170,11 @@ export class Tables {
   }
 
   #link(entry: Entry): void {
-    entry.mask = entry.addresses.reduce((mask, { bit }) => mask | bit, 0)
+    let mask = 0
+    for (const address of entry.addresses) {
+      mask |= address.bit
+    }
+    entry.mask = mask
     if (entry.counted) {
       this.hosts.add(entry)
     }

@@ -1,8 +1,22 @@
 import type { Bench } from '../bench.js'
+import { bookOpen, bookWork } from './book.js'
 import { dial } from './dial.js'
+import { evict } from './evict.js'
 import { formation } from './formation.js'
 import { memory } from './memory.js'
+import { pexAnswer, pexFormation, pexJunk } from './pex.js'
 import { start } from './start.js'
 
 /** Every bench, in the order in which they run. */
-export const benches: readonly Bench[] = [start, dial, memory, formation]
+export const benches: readonly Bench[] = [
+  start,
+  dial,
+  memory,
+  formation,
+  bookWork,
+  bookOpen,
+  pexJunk,
+  pexAnswer,
+  pexFormation,
+  evict
+]

@@ -83,6 +83,43 @@ const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Method
 
   async memory() {
     return await measureMemory()
+  },
+
+  async bookWork({ entries }) {
+    const { workWithBook } = await import('./book.js')
+    return workWithBook(entries)
+  },
+
+  async bookWrite({ dataDir, entries }) {
+    const { writeBook } = await import('./book.js')
+    await writeBook(dataDir, entries)
+    return null
+  },
+
+  async bookOpen({ dataDir }) {
+    const { openBook } = await import('./book.js')
+    return await openBook(dataDir)
+  },
+
+  async pexJunk({ records }) {
+    const { takeJunk } = await import('./pex.js')
+    return await takeJunk(records)
+  },
+
+  async pexAnswer({ records }) {
+    const { answerAgain } = await import('./pex.js')
+    return await answerAgain(records)
+  },
+
+  async gather({ setup, count, peers }) {
+    const { createContender } = await load('ours')
+    const gather = async (): Promise<void> => {
+      const made = await createContender(setup)
+      others.push(made)
+      await made.ready.untilCount(peers)
+    }
+    await Promise.all(Array.from({ length: count }, gather))
+    return null
   }
 }
 

@@ -16,6 +16,7 @@ function optionsOf(setup: Setup): NodeOptions {
     mdns = false,
     dialsByItself = true,
     pings = true,
+    ownDht = true,
     maxConnections
   } = setup
   const interfaces = { enabled: true, interfaces: ['127.0.0.1'], serviceTag: '_penin-bench._udp.local' }
@@ -23,7 +24,7 @@ function optionsOf(setup: Setup): NodeOptions {
     env: {},
     networkId,
     listen: listen ? ['/ip4/127.0.0.1/tcp/0'] : [],
-    discovery: { mdns: mdns ? interfaces : false },
+    discovery: { mdns: mdns ? interfaces : false, ...(ownDht ? {} : { dht: false }) },
     ...(bootstrap === undefined ? {} : { bootstrap: [bootstrap] }),
     // The longest interval there is: no ping before a measurement is over.
     ...(pings ? {} : { heartbeat: { interval: 90_000 } }),

@@ -16,6 +16,8 @@ export interface Setup {
   dialsByItself?: boolean
   /** Whether connections are pinged now and then, as both sides do; off, a ping can't fall into a measurement. @default true */
   pings?: boolean
+  /** Ours only, theirs has no such thing: find others through a DHT. @default true */
+  ownDht?: boolean
   /** Connections to take at most, where the default would turn some away. */
   maxConnections?: number
 }
@@ -49,6 +51,18 @@ export interface Methods {
   /** Answers when that many peers are connected to the worker's node and known to it. */
   untilPeers: { params: { count: number }; result: null }
   memory: { params: null; result: Memory }
+  /** Fills an address book and works with it: microseconds for one operation. */
+  bookWork: { params: { entries: number }; result: { add: number; pick: number } }
+  /** Writes an address book into the database of a data folder. */
+  bookWrite: { params: { dataDir: string; entries: number }; result: null }
+  /** Opens it, in milliseconds from when the database is open, and says how many entries came back. */
+  bookOpen: { params: { dataDir: string }; result: { ms: number; entries: number } }
+  /** Takes answers of peer exchange that hold nothing of use: milliseconds of CPU time, without signature checks. */
+  pexJunk: { params: { records: number }; result: number }
+  /** Answers a question for which there is an answer already: milliseconds. */
+  pexAnswer: { params: { records: number }; result: number }
+  /** Makes `count` nodes that know one bootstrap node; answers when each has so many peers. */
+  gather: { params: { setup: Setup; count: number; peers: number }; result: null }
 }
 
 export type Method = keyof Methods

@@ -1,0 +1,147 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
+import type { Connection, Stream } from '@libp2p/interface'
+import { streamPair } from '@libp2p/utils'
+import { multiaddr } from '@multiformats/multiaddr'
+import { until } from '@penin/testing'
+import fc from 'fast-check'
+import type { Libp2p } from 'libp2p'
+import { afterEach, describe, expect, it } from 'vitest'
+import { pexFrames } from '../src/frames.js'
+import { encodeAnswer, encodeRequest, PEX_PROTOCOL } from '../src/index.js'
+import { exchanger, plainNode, recordOf, somebody } from './support.js'
+
+const record = await recordOf(await somebody())
+
+/** A cable between two nodes of this test that can be pulled: both ends see what they see when the other one crashes. */
+class Cable {
+  readonly #sockets: Socket[] = []
+  readonly #server = createServer((near) => {
+    const far = connect(this.port, '127.0.0.1')
+    this.#sockets.push(near, far)
+    near.on('error', () => {}).pipe(far)
+    far.on('error', () => {}).pipe(near)
+  })
+
+  private constructor(private readonly port: number) {}
+
+  /** Dials a node through a new cable. */
+  static async dial(from: Libp2p, to: Libp2p): Promise<{ cable: Cable; connection: Connection }> {
+    const port = Number(
+      to
+        .getMultiaddrs()[0]
+        ?.getComponents()
+        .find(({ name }) => name === 'tcp')?.value
+    )
+    const cable = new Cable(port)
+    cables.push(cable)
+    await new Promise<void>((resolve) => cable.#server.listen(0, '127.0.0.1', resolve))
+    const near = (cable.#server.address() as AddressInfo).port
+    const connection = await from.dial(multiaddr(`/ip4/127.0.0.1/tcp/${near}/p2p/${to.peerId.toString()}`))
+    return { cable, connection }
+  }
+
+  pull(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) {
+      socket.unpipe()
+      socket.end()
+    }
+  }
+}
+
+const cables: Cable[] = []
+afterEach(() => {
+  for (const cable of cables.splice(0)) {
+    cable.pull()
+  }
+})
+
+const MARK = '/test/mark/1.0.0'
+
+/** Resolves when the other end, which handles {@link MARK}, has read what was sent before: it has answered something that was sent after. */
+async function delivered(connection: Connection): Promise<void> {
+  const stream = await connection.newStream(MARK, { negotiateFully: true })
+  stream.abort(new RangeError('that was all'))
+}
+
+describe('A6: a connection that breaks in the middle of a message is nobody’s fault', () => {
+  it('of the question', async () => {
+    const [a, peer] = await Promise.all([exchanger(), plainNode({})])
+    await a.node.handle(MARK, () => {})
+    const { cable, connection } = await Cable.dial(peer, a.node)
+    const stream = await connection.newStream(PEX_PROTOCOL)
+    stream.send(Uint8Array.of(100, 0x0a, 90))
+    await delivered(connection)
+    cable.pull()
+    await until(() => a.service.stats().refused.failed + a.service.stats().refused.malformed === 1)
+    expect([a.reporter.reports, a.service.stats().refused.malformed]).toEqual([[], 0])
+  })
+
+  it('of the answer', async () => {
+    const [a, peer] = await Promise.all([exchanger(), plainNode({})])
+    await a.node.handle(MARK, () => {})
+    const half = encodeAnswer([record])
+    let connected: Connection | undefined
+    await peer.handle(PEX_PROTOCOL, (stream, connection) => {
+      stream.send(Uint8Array.of((half.length & 127) | 128, half.length >> 7, ...half.subarray(0, 50)))
+      connected = connection
+    })
+    const { cable } = await Cable.dial(a.node, peer)
+    const outcome = a.service.ask(peer.peerId).catch((error: unknown) => error)
+    await delivered(await until(() => connected))
+    cable.pull()
+    expect(await outcome).toMatchObject({ name: 'PexFailedError' })
+    expect([a.reporter.reports, a.service.stats().askFailures]).toMatchObject([[], { failed: 1, malformed: 0 }])
+  })
+})
+
+/** How a stream can end without its user having meant it. */
+const ends: Record<string, (stream: Stream) => void> = {
+  'the connection broke': (stream) => {
+    ;(stream as Stream & { onTransportClosed: () => void }).onTransportClosed()
+  },
+  'the connection broke with an error': (stream) => {
+    ;(stream as Stream & { onTransportClosed: (error: Error) => void }).onTransportClosed(new RangeError('ECONNRESET'))
+  },
+  'the other end was reset': (stream) => {
+    ;(stream as Stream & { onRemoteReset: () => void }).onRemoteReset()
+  },
+  'time was up': (stream) => {
+    stream.abort(new RangeError('late'))
+  }
+}
+
+it('A6: an honest message is never malformed, whatever the network cuts it into and wherever it ends', async () => {
+  const request = encodeRequest({ want: 9, record })
+  const message = Buffer.concat([Buffer.from([(request.length & 127) | 128, request.length >> 7]), request])
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: message.length }), { maxLength: 6 }),
+      fc.nat(message.length),
+      fc.constantFrom(...Object.keys(ends)),
+      async (cuts, length, end) => {
+        const [near, far] = await streamPair({ protocol: PEX_PROTOCOL, delay: 0 })
+        const frames = pexFrames(far)
+        const signal = AbortSignal.timeout(5_000)
+        const reading = frames.read(signal).then(
+          (bytes) => [...bytes],
+          ({ name }: Error) => name
+        )
+        const places = [...new Set([0, ...cuts.filter((cut) => cut < length), length])].sort((a, b) => a - b)
+        for (const [i, place] of places.entries()) {
+          near.send(new Uint8Array(message.subarray(place, places[i + 1] ?? place)))
+          await Promise.resolve()
+        }
+        if (length === message.length) {
+          expect(await reading).toEqual([...request])
+          return
+        }
+        await new Promise<void>((resolve) => setImmediate(resolve))
+        ends[end]?.(far)
+        expect(await reading).not.toBe('PexMalformedError')
+        near.abort(new RangeError('done'))
+      }
+    ),
+    { numRuns: 60 }
+  )
+})
