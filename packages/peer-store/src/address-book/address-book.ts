@@ -458,7 +458,8 @@ export class AddressBook {
 
   readonly #mayDisplace = (entry: Entry): boolean => {
     const now = this.#clock.now()
-    return entry.counted && (isTerrible(entry, now) || this.#bans.until(entry.id, now) != null)
+    const isAnchor = this.#anchors.includes(entry.id) // an attacker is not to gain by pushing them out
+    return entry.counted && !isAnchor && (isTerrible(entry, now) || this.#bans.until(entry.id, now) != null)
   }
 
   #triedContext(): TriedContext {

@@ -70,8 +70,12 @@ export function ranked(addresses: readonly StoredAddress[]): StoredAddress[] {
  */
 export function certify(entry: Entry, addresses: readonly StoredAddress[]): StoredAddress[] {
   const kept = ranked(addresses)
-  const others = entry.addresses.filter((old) => !old.certified && !kept.some(({ text }) => text === old.text))
-  return [...kept, ...others].slice(0, MAX_ADDRESSES)
+  const told = kept.reduce((bits, { bit }) => bits | bit, 0)
+  const others = entry.addresses.filter((old) => {
+    const isSilentOn = old.certified && (old.bit & told) === 0
+    return (!old.certified || isSilentOn) && !kept.some(({ text }) => text === old.text)
+  })
+  return [...kept, ...others.map((old) => (old.certified ? { ...old, certified: false } : old))].slice(0, MAX_ADDRESSES)
 }
 
 /**

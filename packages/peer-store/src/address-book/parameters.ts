@@ -18,6 +18,9 @@ export const DEFAULT_MAX_SIZE = (NEW_BUCKETS + TRIED_BUCKETS) * BUCKET_SIZE
 /** One source group reaches so many of the new buckets: 6.25 %, as in Core (64 of 1024). */
 export const NEW_BUCKETS_PER_SOURCE = 16
 
+/** Buckets that an entry may go to for one source group: the first that has room for it. Core: 1. */
+export const NEW_CHOICES = 3
+
 /** One address group reaches so many of the tried buckets: 6.25 %; Core: 8 of 256. */
 export const TRIED_BUCKETS_PER_GROUP = 4
 

@@ -2,6 +2,7 @@ import {
   BUCKET_SIZE,
   NEW_BUCKETS,
   NEW_BUCKETS_PER_SOURCE,
+  NEW_CHOICES,
   TRIED_BUCKETS,
   TRIED_BUCKETS_PER_GROUP
 } from './parameters.js'
@@ -33,11 +34,19 @@ export class Placement {
     this.#key = sipHashKey(secret)
   }
 
-  /** The place among the new for an entry of `group` that somebody of `sourceGroup` has named. */
-  newPlace(group: string, sourceGroup: string, id: string): number {
-    const within = this.#hash(1, 0, group, sourceGroup) % NEW_BUCKETS_PER_SOURCE
-    const bucket = this.#hash(2, within, sourceGroup) % NEW_BUCKETS
-    return bucket * this.bucketSize + (this.#hash(3, bucket, id) % this.bucketSize)
+  /**
+   * The places among the new for an entry of `group` that somebody of `sourceGroup` has named, the first one first. There
+   * are {@link NEW_CHOICES}: with one, a network that lives in one /16 and has its peers named by one bootstrap node would
+   * have one bucket, and of 10 peers one would be lost in every other book. Whatever group the peers have, the source group
+   * reaches no more buckets than before.
+   */
+  *newPlaces(group: string, sourceGroup: string, id: string): IterableIterator<number> {
+    const first = this.#hash(1, 0, group, sourceGroup)
+    for (let i = 0; i < NEW_CHOICES; i++) {
+      const within = (first + i) % NEW_BUCKETS_PER_SOURCE
+      const bucket = this.#hash(2, within, sourceGroup) % NEW_BUCKETS
+      yield bucket * this.bucketSize + (this.#hash(3, bucket, id) % this.bucketSize)
+    }
   }
 
   /** The place among the tried for an entry of `group`. */

@@ -76,13 +76,21 @@ export class Tables {
 
   /** A place among the new that the entry may take; undefined if all are taken, or it stands there already. */
   findNew(id: string, group: string, sourceGroup: string, may: MayDisplace): number | undefined {
-    const place = this.placement.newPlace(group, sourceGroup, id)
-    const incumbent = this.fresh.at(place)
-    if (incumbent == null) {
-      return place
+    let takeable: number | undefined
+    for (const place of this.placement.newPlaces(group, sourceGroup, id)) {
+      const incumbent = this.fresh.at(place)
+      if (incumbent == null) {
+        return place
+      }
+      this.touched++
+      if (incumbent.id === id) {
+        return undefined
+      }
+      if (takeable == null && may(incumbent)) {
+        takeable = place
+      }
     }
-    this.touched++
-    return incumbent.id !== id && may(incumbent) ? place : undefined
+    return takeable
   }
 
   /** Puts an entry at a place that {@link findNew} has found; whoever stands there goes. */
