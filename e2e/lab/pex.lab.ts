@@ -32,8 +32,8 @@ const network: NetworkDescription = {
 
 const LISTEN = ['/ip4/0.0.0.0/tcp/4001', '/ip6/::/tcp/4001']
 
-/** All addresses of a host, as its owner has to write them: libp2p does not announce a public one on its own authority. */
-function announced(host: string): string[] {
+/** All addresses of a host. */
+function addressesOf(host: string): string[] {
   return (network.hosts[host]?.ports ?? []).flatMap(({ ipv4, ipv6 }) => [
     ...(ipv4 == null ? [] : [`/ip4/${bare(ipv4)}/tcp/4001`]),
     ...(ipv6 == null ? [] : [`/ip6/${bare(ipv6)}/tcp/4001`])
@@ -158,7 +158,7 @@ scenario(
   network,
   async (lab) => {
     const start = async (host: string, ...bootstrap: string[]): Promise<NodeProcess> => {
-      return lab.startOn(host, { discovery, bootstrap, listen: LISTEN, announce: announced(host) })
+      return lab.startOn(host, { discovery, bootstrap, listen: LISTEN })
     }
     const boot = await start('boot')
     const publicBoot = boot.addressWith(PUBLIC)
@@ -211,7 +211,7 @@ scenario(
     const [inPublic, atHomeAgain] = [await until(outside.question, asked), await until(inside.question, asked)]
     expectNothingPrivate(inPublic)
     expect(inPublic.records).toEqual([[`/ip4/${PUBLIC}14/tcp/4001`]])
-    expect(new Set(atHomeAgain.records.flat())).toEqual(new Set(announced('both4')))
+    expect(new Set(atHomeAgain.records.flat())).toEqual(new Set(addressesOf('both4')))
     expect(lab.unhandled).toEqual([])
   }
 )

@@ -11,6 +11,7 @@ import {
   singleConnection,
   type Admission,
   type ConfiguredPeer,
+  type ConnectionLimits,
   type Heartbeat,
   type HeartbeatInit,
   type PeerKeeper,
@@ -19,14 +20,17 @@ import {
 } from '@penin/connection-manager'
 import { hello, type HelloInit, type HelloService } from '@penin/hello'
 import { addressScope, type Clock, type PeerReporter, type Rng } from '@penin/interface'
+import type { LegacyMessages } from '@penin/legacy'
 import { mdns, type Mdns } from '@penin/mdns'
 import { pex, type Pex, type PexComponents } from '@penin/pex'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import type { NodeConfig } from './config/defaults.js'
 import { dhtProtocols, dhtServices } from './dht.js'
+import { legacyService } from './legacy-wiring.js'
 import type { AddressBook } from '@penin/peer-store'
 import { BookRecords } from './pex-source.js'
+import { udpService, type UdpService } from './udp-wiring.js'
 import { AGENT_VERSION } from './version.js'
 
 /**
@@ -42,6 +46,8 @@ export interface NodeServices extends Record<string, unknown> {
   heartbeat: Heartbeat
   singleConnection: SingleConnection
   mdns?: { source: Mdns }
+  udp?: UdpService
+  legacy?: LegacyMessages
   pex?: PexService
 }
 
@@ -76,7 +82,9 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead }),
     singleConnection: singleConnection({ clock, rng }),
     ...dhtServices(config),
-    ...mdnsService(config, clock, rng)
+    ...mdnsService(config, clock, rng),
+    ...udpService(config, clock, rng),
+    ...legacyService(config, parts)
   }
   const node = await createLibp2p({
     start: false,
@@ -139,6 +147,7 @@ function alwaysServices({
     keeper: peerKeeper({
       book,
       target: config.connections.target,
+      limits: connectionLimits(config),
       parallelDials: config.connections.parallelDials,
       dialTimeout: config.connections.dialTimeout,
       configured,
@@ -148,6 +157,12 @@ function alwaysServices({
     }),
     ...(config.discovery.pex ? { pex: exchange({ book, reporter, clock, rng }) } : {})
   }
+}
+
+/** How many connections there may be, as the selection of peers has it. */
+export function connectionLimits({ connections }: Pick<NodeConfig, 'connections'>): ConnectionLimits {
+  const { maxInbound, maxOutbound, max, minOutbound } = connections
+  return { inbound: maxInbound, outbound: maxOutbound, total: max, minOutbound }
 }
 
 /** Peer exchange, between the keeper and hello: libp2p adds each service that it has made to the components. */

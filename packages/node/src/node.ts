@@ -3,14 +3,18 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities } from '@penin/hello'
 import { deadline, printable, type Clock, type Rng } from '@penin/interface'
+import type { LegacyState } from '@penin/legacy'
 import type { Store, StoredAddressBook, StoreEvent } from '@penin/peer-store'
 import { TypedEventEmitter } from 'main-event'
 import { readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
 import { DhtDiscovery } from './dht.js'
 import type { NodeEvents } from './events.js'
+import { LegacyView } from './legacy-wiring.js'
 import type { NodeServices } from './libp2p.js'
 import { Peers } from './peers.js'
+import { followUdp } from './udp-wiring.js'
+import { confirmInterfaceAddresses } from './own-addresses.js'
 import { newCounters, type NodeStats } from './stats.js'
 import { VERSION } from './version.js'
 
@@ -35,6 +39,7 @@ export interface NodeParts {
   book: StoredAddressBook
   admission: Admission
   traffic: TrafficMeter
+  legacyState: LegacyState | undefined
   clock: Clock
   rng: Rng
   warnings: string[]
@@ -44,6 +49,8 @@ export interface NodeParts {
 export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDisposable {
   /** The peers this node knows. */
   readonly peers: Peers
+  /** The Python PENIN nodes around, their state file and their messages. */
+  readonly legacy: LegacyView
   /** All settings, defaults filled in. */
   readonly config: NodeConfig
   /** The way out: everything libp2p offers. What is done here happens behind this node's back. */
@@ -80,6 +87,18 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       dht,
       isRunning: () => this.isRunning
     })
+    this.legacy = new LegacyView({
+      beacons: libp2p.services.udp?.source,
+      state: parts.legacyState,
+      messages: libp2p.services.legacy,
+      clock,
+      warn: (message) => {
+        this.warn(message)
+      },
+      tell: (name, detail) => {
+        this.safeDispatchEvent(name, { detail })
+      }
+    })
     this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
     this.#listen()
   }
@@ -107,6 +126,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   async start(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     await this.libp2p.start()
+    confirmInterfaceAddresses(this.libp2p)
     this.#dht.start()
     this.#wakeUp.start()
     this.#tellBook()
@@ -136,7 +156,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   /** A snapshot of every counter. */
   stats(): NodeStats {
     const { libp2p, config, admission, store, book, traffic, clock, warnings } = this.#parts
-    const { keeper, heartbeat, singleConnection, mdns, pex } = libp2p.services
+    const { keeper, heartbeat, singleConnection, mdns, pex, udp } = libp2p.services
+    const legacy = this.legacy.stats()
     const connections = libp2p.getConnections()
     const flows = connections.map((connection) => traffic.of(connection))
     return {
@@ -168,6 +189,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       dht: this.#dht.stats(),
       ...(pex == null ? {} : { pex: pex.stats() }),
       ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
+      ...(udp == null ? {} : { udp: { ...udp.source.stats(), interfaces: udp.source.interfaces() } }),
+      ...(legacy == null ? {} : { legacy }),
       book: { ...book.book.stats(), ...book.stats() },
       store: store.stats(),
       memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
@@ -204,6 +227,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#wakeUp.stop()
     this.#dht.stop()
     const limit = deadline(clock, STOP_BUDGET)
+    const saved = this.legacy.close()
     const cut = Promise.withResolvers<void>()
     limit.signal.addEventListener('abort', () => {
       for (const connection of this.libp2p.getConnections()) {
@@ -214,6 +238,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     try {
       await Promise.race([Promise.resolve(this.libp2p.stop()), cut.promise])
     } finally {
+      await saved
       limit.clear()
       await book.close()
       await store.close()
@@ -222,7 +247,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   /** Listeners on libp2p and its services live as long as those do; they end together in `stop()`. */
   #listen(): void {
-    const { keeper, hello, mdns, pex } = this.libp2p.services
+    const { keeper, hello, mdns, pex, udp } = this.libp2p.services
     keeper.addEventListener('seed', ({ detail: { connection } }) => {
       void this.#askSeed(connection)
     })
@@ -275,6 +300,11 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     mdns?.source.addEventListener('mdns:error', ({ detail }) => {
       this.warn(`mdns: ${detail.message}`)
     })
+    if (udp != null) {
+      followUdp(udp, keeper, (message) => {
+        this.warn(message)
+      })
+    }
   }
 
   /** A configured peer that can't be reached is worth a word, once per outage. */
@@ -360,6 +390,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   readonly #onWakeUp = (reason: NodeEvents['wake-up']['detail']['reason']): void => {
     this.#counters.wakeUps++
+    confirmInterfaceAddresses(this.libp2p)
     this.libp2p.services.keeper.wake()
     void this.libp2p.services.heartbeat.probe()
     this.safeDispatchEvent('wake-up', { detail: { reason } })

@@ -1,3 +1,4 @@
+import { BOOTSTRAP_MAX_PER_SUBNET, MAX_PER_SUBNET, PROFILE_LIMITS } from '@penin/connection-manager'
 import { DEFAULT_MAX_SIZE } from '@penin/peer-store'
 import type { Profile } from './schema.js'
 
@@ -21,18 +22,31 @@ export interface NodeConfig {
     bootstrap: boolean
     pex: boolean
     dht: { enabled: boolean; profile: 'lan' | 'public' | 'dual' }
-    udpBroadcast: { enabled: boolean; port: number; interval: number }
+    udpBroadcast: { enabled: boolean; interfaces?: string[]; port: number; interval: number }
   }
   connections: {
     target: number
     max: number
+    maxInbound: number
+    maxOutbound: number
+    minOutbound: number
+    overflow: number
+    maxPerSubnet: number
     parallelDials: number
     dialTimeout: number
     inboundBurst: number
     inboundPerSecond: number
   }
   heartbeat: { interval: number; timeout: number; maxFailures: number; maxSilence: number }
+  legacyState?: string
+  legacyMessages: boolean
   messaging: { timeout: number }
+}
+
+/** How the connections of a profile are shared out. */
+function places(profile: Profile): Pick<NodeConfig['connections'], 'maxInbound' | 'maxOutbound' | 'minOutbound'> {
+  const { inbound, outbound, minOutbound } = PROFILE_LIMITS[profile]
+  return { maxInbound: inbound, maxOutbound: outbound, minOutbound }
 }
 
 const DEFAULTS: NodeConfig = {
@@ -58,19 +72,32 @@ const DEFAULTS: NodeConfig = {
   connections: {
     target: 16,
     max: 32,
+    ...places('standard'),
+    overflow: 0,
+    maxPerSubnet: MAX_PER_SUBNET,
     parallelDials: 8,
     dialTimeout: 10_000,
     inboundBurst: 32,
     inboundPerSecond: 4
   },
   heartbeat: { interval: 30_000, timeout: 10_000, maxFailures: 3, maxSilence: 60_000 },
+  legacyMessages: false,
   messaging: { timeout: 60_000 }
 }
 
 const PROFILE_CONNECTIONS: Record<Profile, Partial<NodeConfig['connections']>> = {
-  minimal: { target: 4, max: 8, parallelDials: 4 },
+  minimal: { target: 4, max: 8, ...places('minimal'), parallelDials: 4 },
   standard: {},
-  bridge: { target: 64, max: 128, parallelDials: 16, inboundBurst: 256, inboundPerSecond: 32 }
+  bridge: {
+    target: 64,
+    max: 128,
+    ...places('bridge'),
+    overflow: 128,
+    maxPerSubnet: BOOTSTRAP_MAX_PER_SUBNET,
+    parallelDials: 16,
+    inboundBurst: 256,
+    inboundPerSecond: 32
+  }
 }
 
 /** The settings of a profile for which nothing else says otherwise; a fresh copy each time. */

@@ -38,11 +38,11 @@ export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
     check(layers.code ?? {}, 'code')
   ].map(expandSwitches)
   const profile = checked.map((layer) => layer['profile']).findLast((value) => value != null) as NodeConfig['profile']
-  const merged = checked.reduce(merge, profileDefaults(profile) as unknown as Tree)
+  const merged = [legacyDefaults(checked), ...checked].reduce(merge, profileDefaults(profile) as unknown as Tree)
   const warnings = environment.unknown
     .filter((name) => name !== 'PENIN_CONFIG')
     .map((name) => `${name} (environment): no setting has this name; it is ignored`)
-  return { config: consistent(merged as unknown as NodeConfig), warnings }
+  return { config: consistent(merged as unknown as NodeConfig, given(checked)), warnings }
 }
 
 type Tree = Record<string, unknown>
@@ -142,8 +142,32 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value != null && !Array.isArray(value)
 }
 
-/** A lowered maximum lowers the target with it: asking for less must not be an error. */
-function consistent(config: NodeConfig): NodeConfig {
-  const { max, target } = config.connections
-  return { ...config, connections: { ...config.connections, target: Math.min(target, max) } }
+/** Whoever shares a Python node's state file wants to see Python nodes, unless told otherwise. */
+function legacyDefaults(layers: readonly Tree[]): Tree {
+  const isShared = layers.some((layer) => layer['legacyState'] !== undefined)
+  return isShared ? { discovery: { udpBroadcast: { enabled: true } }, legacyMessages: true } : {}
+}
+
+type Connections = Partial<NodeConfig['connections']>
+
+/** What is said of connections in any layer. */
+function given(layers: readonly Tree[]): Connections {
+  return Object.assign({}, ...layers.map((layer) => layer['connections'] ?? {})) as Connections
+}
+
+/**
+ * A maximum that differs from the profile's takes the other numbers with it, as far as nobody has set them: the target is
+ * never above it, inbound and outbound may each fill it, and a quarter of it is for outbound peers. Asking for less must not
+ * be an error, and asking for more must give more.
+ */
+function consistent(config: NodeConfig, explicit: Connections): NodeConfig {
+  const { max, target, minOutbound, maxInbound, maxOutbound } = config.connections
+  const isOwn = explicit.max != null
+  const limits = {
+    target: Math.min(target, max),
+    maxInbound: explicit.maxInbound ?? (isOwn ? max : maxInbound),
+    maxOutbound: explicit.maxOutbound ?? (isOwn ? max : maxOutbound),
+    minOutbound: explicit.minOutbound ?? Math.min(minOutbound, isOwn ? Math.floor(max / 4) : minOutbound, target)
+  }
+  return { ...config, connections: { ...config.connections, ...limits } }
 }

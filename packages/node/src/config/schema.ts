@@ -100,10 +100,15 @@ const udpSchema = z.strictObject(
   {
     enabled: flag()
       .optional()
-      .describe('UDP beacons for Python PENIN nodes. Accepted, without effect before they are released'),
+      .describe('Find peers on the local network by UDP beacons, which Python PENIN nodes understand; on with legacyState')
+      .meta({ env: ['PENIN_UDP'], flag: '--udp' }),
+    interfaces: texts('interface names or addresses such as eth0 or 127.0.0.1')
+      .optional()
+      .describe('Only on these interfaces; unless given all that are up, and loopback only where there is no other')
+      .meta({ env: ['PENIN_UDP_INTERFACES'], flag: '--udp-interface' }),
     port: count(1, 65_535)
       .optional()
-      .describe('UDP port of the beacons')
+      .describe('UDP port of the beacons, sent to and listened on')
       .meta({ env: ['PENIN_DISCOVERY_PORT'] }),
     interval: ms(1_000, 3_600_000)
       .optional()
@@ -212,6 +217,23 @@ export const configSchema = z.strictObject({
         .optional()
         .describe('Connections in both directions, at most')
         .meta({ env: ['PENIN_MAX_CONNECTIONS', 'P2P_MAX_CONNECTIONS'], flag: '--max-connections' }),
+      maxInbound: count(0, 20_000)
+        .optional()
+        .describe('Of them inbound, at most')
+        .meta({ env: ['PENIN_MAX_INBOUND'], flag: '--max-inbound' }),
+      maxOutbound: count(0, 20_000)
+        .optional()
+        .describe('Of them outbound, at most')
+        .meta({ env: ['PENIN_MAX_OUTBOUND'], flag: '--max-outbound' }),
+      minOutbound: count(0, 10_000)
+        .optional()
+        .describe('Outbound peers that are dialled however many are inbound, and that inbound ones leave room for'),
+      overflow: count(0, 20_000)
+        .optional()
+        .describe('Inbound connections above all limits that are answered, told of others and then let go'),
+      maxPerSubnet: count(1, 20_000)
+        .optional()
+        .describe('Inbound connections of one public IPv4 /24 or IPv6 /48, at most'),
       parallelDials: count(1, 256).optional().describe('Dials under way, at most'),
       dialTimeout: ms(100, 120_000).optional().describe('For one dial, name look-up and handshake included'),
       inboundBurst: count(1, 100_000).optional().describe('New connections from one address (IPv6: one /64) at once'),
@@ -234,6 +256,17 @@ export const configSchema = z.strictObject({
       maxSilence: ms(1_000, 3_600_000).optional().describe('Silence after which a suspect connection is closed')
     })
     .optional(),
+  legacyState: z
+    .string({ error: 'a path' })
+    .min(1, 'a path')
+    .optional()
+    .describe('State file of a Python PENIN node, in which known_peers is kept up to date')
+    .meta({ env: ['PENIN_LEGACY_STATE'], flag: '--legacy-state' }),
+  legacyMessages: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Speak /penin/1.0.0, the messages of Python PENIN nodes; on with legacyState')
+    .meta({ env: ['PENIN_LEGACY_MESSAGES'], flag: '--legacy-messages' }),
   messaging: z
     .strictObject({
       timeout: ms(100, 3_600_000)
