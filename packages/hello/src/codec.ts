@@ -14,6 +14,9 @@ export const MAX_CAPABILITY_BYTES = 64
 const MAX_PROFILE_BYTES = 32
 const MAX_AGENT_BYTES = 128
 
+/** A reason is a word or three. */
+const SURPLUS_PATTERN = /^[a-z0-9-]{0,64}$/
+
 /** The hello protocol's version that this code speaks. */
 export const HELLO_VERSION = 1
 
@@ -38,6 +41,11 @@ export interface Hello extends Capabilities {
   profile: string
   agentVersion: string
   features: bigint
+  /**
+   * Why it has no lasting place for us, in kebab-case, such as `too-many-connections`; empty or absent if it has. We may ask it
+   * for other peers, and should then go.
+   */
+  surplus?: string
 }
 
 const LIMITS = Object.fromEntries(CAPABILITY_KINDS.map((kind) => [kind, MAX_CAPABILITIES]))
@@ -50,7 +58,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   if (problem != null) {
     throw new HelloInvalidError(problem.field, problem.text)
   }
-  const bytes = HelloMessage.encode(hello)
+  const bytes = HelloMessage.encode({ ...hello, surplus: hello.surplus ?? '' })
   if (bytes.byteLength > MAX_HELLO_BYTES) {
     throw new HelloInvalidError('capabilities', `${bytes.byteLength} bytes in all, at most ${MAX_HELLO_BYTES} fit`)
   }
@@ -66,7 +74,8 @@ export function decodeHello(bytes: Uint8Array): Hello {
   }
   let hello: Hello
   try {
-    hello = HelloMessage.decode(bytes, { limits: LIMITS })
+    const { surplus, ...rest } = HelloMessage.decode(bytes, { limits: LIMITS })
+    hello = surplus === '' ? rest : { ...rest, surplus }
   } catch (error) {
     throw new HelloMalformedError(printable((error as Error).message), { cause: error })
   }
@@ -89,6 +98,9 @@ function findProblem(hello: Hello): { field: string; text: string } | undefined 
   }
   if (byteLength(hello.agentVersion) > MAX_AGENT_BYTES) {
     return { field: 'agentVersion', text: `at most ${MAX_AGENT_BYTES} bytes` }
+  }
+  if (!SURPLUS_PATTERN.test(hello.surplus ?? '')) {
+    return { field: 'surplus', text: 'at most 64 characters of a-z 0-9 -' }
   }
   for (const kind of CAPABILITY_KINDS) {
     const list = hello[kind]

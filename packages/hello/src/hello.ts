@@ -8,9 +8,25 @@ import type {
   TypedEventTarget
 } from '@libp2p/interface'
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
-import { deadline, systemClock, type Clock, type PeerReporter, type Timer } from '@penin/interface'
+import {
+  deadline,
+  singleFrames,
+  systemClock,
+  type Clock,
+  type PeerReporter,
+  type SingleFramesInit,
+  type Timer
+} from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
-import { CAPABILITY_KINDS, decodeHello, encodeHello, HELLO_VERSION, type Capabilities, type Hello } from './codec.js'
+import {
+  CAPABILITY_KINDS,
+  decodeHello,
+  encodeHello,
+  HELLO_VERSION,
+  MAX_HELLO_BYTES,
+  type Capabilities,
+  type Hello
+} from './codec.js'
 import {
   HelloInvalidError,
   ForeignPeerError,
@@ -18,7 +34,6 @@ import {
   HelloMalformedError,
   WrongNetworkError
 } from './errors.js'
-import { helloFrames } from './frames.js'
 
 /** The protocol's name. */
 export const HELLO_PROTOCOL = '/penin/hello/1.0.0'
@@ -28,6 +43,11 @@ const PUSH_INTERVAL = 10_000
 
 /** Hellos a peer may send us within {@link PUSH_INTERVAL}: three times what an honest one needs. */
 const MAX_PUSHES = 3
+
+const FRAMES: SingleFramesInit = {
+  maxBytes: MAX_HELLO_BYTES,
+  onMalformed: (problem) => new HelloMalformedError(problem)
+}
 
 export interface HelloInit {
   /** Which network this node belongs to; peers of another are let go. */
@@ -43,6 +63,12 @@ export interface HelloInit {
    * @default everybody may stay
    */
   allowForeign?: (protocols: string[]) => boolean
+  /**
+   * Why there is no lasting place for the peer at the other end; it is told so. Undefined if there is.
+   *
+   * @default there always is
+   */
+  surplusOf?: (connection: Connection) => string | undefined
   /** Milliseconds for the exchange, from the end of identify. @default 5_000 */
   timeout?: number
   reporter?: PeerReporter
@@ -284,9 +310,9 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     let stream: Stream | undefined
     try {
       stream = await connection.newStream(HELLO_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
-      const frames = helloFrames(stream)
+      const frames = singleFrames(stream, FRAMES)
       const asked = this.#init.clock.monotonic()
-      await frames.write(encodeHello(this.own), limit.signal)
+      await frames.write(this.#helloTo(connection), limit.signal)
       const theirs = await frames.read(limit.signal)
       connection.rtt ??= Math.round(this.#init.clock.monotonic() - asked) // a first guess; the heartbeat measures it better
       this.#meet(connection, decodeHello(theirs))
@@ -310,10 +336,10 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
     const entry = this.#entry(connection)
     entry.exchanges++
     try {
-      const frames = helloFrames(stream)
+      const frames = singleFrames(stream, FRAMES)
       const theirs = await frames.read(limit.signal)
       const hello = decodeHello(theirs)
-      await frames.write(encodeHello(this.own), limit.signal)
+      await frames.write(this.#helloTo(connection), limit.signal)
       await stream.close({ signal: limit.signal })
       this.#meet(connection, hello)
     } catch (error) {
@@ -322,6 +348,11 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
       entry.exchanges--
       limit.clear()
     }
+  }
+
+  #helloTo(connection: Connection): Uint8Array {
+    const surplus = this.#init.surplusOf?.(connection)
+    return encodeHello(surplus == null ? this.own : { ...this.own, surplus })
   }
 
   #isPushingTooMuch(connection: Connection): boolean {
@@ -364,9 +395,9 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
       this.#end(this.#entry(connection), { state: 'refused', reason })
       return
     }
-    if (error.name === 'HelloMalformedError' || error.name === 'InvalidDataLengthError') {
+    if (error instanceof HelloMalformedError) {
       this.#init.reporter?.report(peer, { reason: 'hello-malformed', tolerance: 'mid' })
-      this.#refuse(connection, error instanceof HelloMalformedError ? error : new HelloMalformedError(error.message))
+      this.#refuse(connection, error)
     } else if (this.#entry(connection).acquaintance.state === 'waiting') {
       this.#refuse(connection, new HelloFailedError(peer.toString(), error.message, { cause: error }))
     }

@@ -29,17 +29,33 @@ const EMPTY: Hello = {
 const text = (bytes: number): fc.Arbitrary<string> =>
   fc.string({ unit: 'grapheme', maxLength: bytes }).filter((s) => Buffer.byteLength(s) <= bytes && s.isWellFormed())
 const capabilities = fc.array(text(MAX_CAPABILITY_BYTES), { maxLength: 8 })
-const hellos: fc.Arbitrary<Hello> = fc.record({
-  networkId: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
-  version: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-  profile: text(32),
-  agentVersion: text(128),
-  agents: capabilities,
-  tools: capabilities,
-  resources: capabilities,
-  prompts: capabilities,
-  features: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
-})
+const hellos: fc.Arbitrary<Hello> = fc.record(
+  {
+    networkId: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
+    version: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+    profile: text(32),
+    agentVersion: text(128),
+    agents: capabilities,
+    tools: capabilities,
+    resources: capabilities,
+    prompts: capabilities,
+    features: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    surplus: fc.stringMatching(/^[a-z0-9-]{1,64}$/)
+  },
+  {
+    requiredKeys: [
+      'networkId',
+      'version',
+      'profile',
+      'agentVersion',
+      'agents',
+      'tools',
+      'resources',
+      'prompts',
+      'features'
+    ]
+  }
+)
 
 const malformed = expect.objectContaining({ name: 'HelloMalformedError' })
 const invalid = (field: string): unknown => expect.objectContaining({ name: 'HelloInvalidError', field })
@@ -54,6 +70,13 @@ function field(number: number, bytes: Uint8Array | string): Buffer {
 const BASE = Buffer.concat([field(1, 'n'), Buffer.from([2 << 3, 1])])
 
 describe('the hello codec', () => {
+  it('refuses a reason that is no short word', () => {
+    for (const surplus of ['x'.repeat(65), 'Full Up', '\u001b[2J']) {
+      expect(() => encodeHello({ ...EMPTY, surplus })).toThrow(invalid('surplus'))
+      expect(() => decodeHello(Buffer.concat([BASE, field(10, surplus)]))).toThrow(malformed)
+    }
+  })
+
   it('reads what it writes', () => {
     fc.assert(
       fc.property(hellos, (hello) => {

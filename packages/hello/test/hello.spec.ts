@@ -51,6 +51,15 @@ describe('hello between two plain libp2p nodes', () => {
     expect([a.clock.pending(), b.clock.pending()]).toEqual([0, 0])
   })
 
+  it('tells a peer that there is no lasting place for it, and why; the connection stays for now', async () => {
+    const [full, guest] = await Promise.all([greeter({ surplusOf: () => 'too-many-connections' }), greeter()])
+    await dial(guest.node, full.node)
+    await untilGreeted(full, guest)
+    expect(guest.service.get(full.node.peerId)?.surplus).toBe('too-many-connections')
+    expect(full.service.get(guest.node.peerId)?.surplus).toBeUndefined()
+    expect([states(full), states(guest)]).toEqual([['greeted'], ['greeted']])
+  })
+
   it('parts peers of different networks, and tells each the names of both', async () => {
     for (let round = 0; round < 10; round++) {
       const [a, b] = await Promise.all([greeter({ networkId: 'one' }), greeter({ networkId: 'two' })])

@@ -12,6 +12,7 @@ export interface Hello {
   resources: string[]
   prompts: string[]
   features: bigint
+  surplus: string
 }
 
 export namespace Hello {
@@ -77,6 +78,11 @@ export namespace Hello {
           w.uint64(obj.features)
         }
 
+        if ((obj.surplus != null && obj.surplus !== '')) {
+          w.uint32(82)
+          w.string(obj.surplus)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -90,7 +96,8 @@ export namespace Hello {
           tools: [],
           resources: [],
           prompts: [],
-          features: 0n
+          features: 0n,
+          surplus: ''
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -149,6 +156,10 @@ export namespace Hello {
             }
             case 9: {
               obj.features = reader.uint64()
+              break
+            }
+            case 10: {
+              obj.surplus = reader.string()
               break
             }
             default: {
@@ -268,6 +279,13 @@ export namespace Hello {
               }
               break
             }
+            case 10: {
+              yield {
+                field: `${prefix}.surplus`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -329,6 +347,11 @@ export namespace Hello {
     value: bigint
   }
 
+  export interface HelloSurplusFieldEvent {
+    field: '$.surplus'
+    value: string
+  }
+
   export function encode (obj: Partial<Hello>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Hello.codec())
   }
@@ -337,7 +360,7 @@ export namespace Hello {
     return decodeMessage(buf, Hello.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Hello>): Generator<HelloNetworkIdFieldEvent | HelloVersionFieldEvent | HelloProfileFieldEvent | HelloAgentVersionFieldEvent | HelloAgentsFieldEvent | HelloToolsFieldEvent | HelloResourcesFieldEvent | HelloPromptsFieldEvent | HelloFeaturesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Hello>): Generator<HelloNetworkIdFieldEvent | HelloVersionFieldEvent | HelloProfileFieldEvent | HelloAgentVersionFieldEvent | HelloAgentsFieldEvent | HelloToolsFieldEvent | HelloResourcesFieldEvent | HelloPromptsFieldEvent | HelloFeaturesFieldEvent | HelloSurplusFieldEvent> {
     return streamMessage(buf, Hello.codec(), opts)
   }
 }
