@@ -1,0 +1,2 @@
+/** The protocol of direct messages. */
+export const MESSAGES_PROTOCOL = '/penin/msg/1.0.0'
