@@ -5,6 +5,9 @@ Written from what such a node is seen to do. It needs Python 3.8 and nothing els
 Debian's python3-minimal has, but for --state, which needs the json module.
 
     penin_standin.py --id NAME [--port 51515] [--interval 10] [--seconds 60] [--state FILE]
+                     [--to 255.255.255.255]
+
+--to is the one thing that such a node has no option for: it keeps the beacons of a test on this host.
 
 Prints one JSON object a line:
 
@@ -133,10 +136,11 @@ else:
 class Node:
     """One node: two threads for the beacons, and the peers that it knows."""
 
-    def __init__(self, node_id, port, interval):
+    def __init__(self, node_id, port, interval, destination):
         self.node_id = node_id
         self.port = port
         self.interval = interval
+        self.destination = destination
         self.is_running = True
         self.discovered = set()
         self.known_peers = set()
@@ -184,7 +188,7 @@ class Node:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sender.sendto(beacon.encode("utf-8"), ("255.255.255.255", self.port))
+            sender.sendto(beacon.encode("utf-8"), (self.destination, self.port))
 
     def _listen(self):
         try:
@@ -287,10 +291,11 @@ def _decode(value):
 
 def read_arguments(words):
     options = {"--id": None, "--port": "51515", "--interval": "10", "--seconds": "60", "--state": None}
+    options["--to"] = "255.255.255.255"
     while words:
         name = words.pop(0)
         if name not in options or not words:
-            sys.exit("usage: penin_standin.py --id NAME [--port N] [--interval S] [--seconds S] [--state FILE]")
+            sys.exit("usage: penin_standin.py --id NAME [--port N] [--interval S] [--seconds S] [--state FILE] [--to IP]")
         options[name] = words.pop(0)
     if options["--id"] is None:
         sys.exit("penin_standin.py: --id is missing")
@@ -301,7 +306,7 @@ def read_arguments(words):
 
 def main():
     options = read_arguments(sys.argv[1:])
-    node = Node(options["--id"], int(options["--port"]), int(options["--interval"]))
+    node = Node(options["--id"], int(options["--port"]), int(options["--interval"]), options["--to"])
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

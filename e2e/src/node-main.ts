@@ -14,6 +14,9 @@ const EVENTS: Array<keyof NodeEvents> = [
   'dial',
   'connection:refused',
   'connection:dead',
+  'dialling',
+  'legacy:discovered',
+  'legacy:lost',
   'isolated',
   'wake-up',
   'store',
@@ -84,6 +87,10 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
         direction: c.direction,
         address: c.remoteAddr.toString()
       })),
+  legacy: async () => ({
+    peers: running().legacy.peers(),
+    knownPeers: [...(running().legacy.state?.knownPeers ?? [])]
+  }),
   setCapabilities: async (capabilities) => {
     running().setCapabilities(capabilities)
     return undefined

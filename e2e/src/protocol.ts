@@ -1,3 +1,4 @@
+import type { LegacyPeer } from '@penin/udp-broadcast'
 import type { ConfigInput, Explanation, NodeEvents, NodeStats, PeerFilter, PeerInfoJson } from '@penin/node'
 
 /** What the parent can ask a node process for: parameters and result by name. */
@@ -11,6 +12,7 @@ export interface Methods {
   add: { params: { address: string; expectedPublicKey?: string }; result: PeerInfoJson }
   remove: { params: string; result: undefined }
   connections: { params: undefined; result: ConnectionJson[] }
+  legacy: { params: undefined; result: { peers: LegacyPeer[]; knownPeers: string[] } }
   setCapabilities: { params: NonNullable<ConfigInput['capabilities']>; result: undefined }
   /** After a garbage collection. */
   memory: { params: undefined; result: { heapUsed: number; rss: number } }

@@ -1,30 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { PeninError } from '@penin/interface'
-
-/** Something did not become true in time. */
-export class NotInTimeError extends PeninError {
-  static override readonly name = 'NotInTimeError'
-}
+import { until as untilTrue } from '@penin/testing'
 
 /**
- * Polls until `condition` gives something that is neither undefined nor false, and returns it.
+ * Waits for other processes: looks ten times a second until `condition` gives something truthy, and returns it. What it
+ * throws meanwhile is the cause of the failure, if there is one.
  *
- * @throws NotInTimeError after `ms`, saying `what`
+ * @throws ConditionTimeoutError after `ms`, saying `what`
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  options: { ms: number; what: string | (() => string | Promise<string>); interval?: number }
-): Promise<Exclude<T, undefined | false>> {
-  const end = performance.now() + options.ms
-  for (;;) {
-    const value = await condition()
-    if (value !== undefined && value !== false) {
-      return value as Exclude<T, undefined | false>
-    }
-    if (performance.now() >= end) {
-      const what = typeof options.what === 'string' ? options.what : await options.what()
-      throw new NotInTimeError(`${what} within ${options.ms} ms`)
-    }
-    await sleep(options.interval ?? 100)
-  }
+  { ms, what, interval = 100 }: { ms: number; what: string | (() => string); interval?: number }
+): Promise<Exclude<NonNullable<T>, false>> {
+  return (await untilTrue(condition, { timeoutMs: ms, intervalMs: interval, message: what })) as Exclude<
+    NonNullable<T>,
+    false
+  >
 }

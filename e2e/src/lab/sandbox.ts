@@ -31,7 +31,7 @@ const TOOLS: Record<string, string> = {
   unshare: 'util-linux',
   prlimit: 'util-linux',
   tcpdump: 'tcpdump',
-  python3: 'python3-minimal'
+  python3: 'python3'
 }
 
 /** Sbin is not on everybody's path. */

@@ -7,6 +7,7 @@ const STATUS: Readonly<Record<string, number>> = {
   UnknownPeerError: 404,
   PeerIdentityMismatchError: 409,
   DialSelfError: 409,
+  PeerBannedError: 409,
   WrongNetworkError: 409,
   ForeignPeerError: 409,
   DialFailedError: 502,

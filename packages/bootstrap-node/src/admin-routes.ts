@@ -1,5 +1,13 @@
 import { PEER_SOURCES, type PeerSource } from '@penin/interface'
-import { peerInfoToJson, type PeerFilter, type PeninNode } from '@penin/node'
+import {
+  banToJson,
+  PEER_SORTS,
+  peerInfoToJson,
+  type CapabilityKind,
+  type PeerFilter,
+  type PeerSort,
+  type PeninNode
+} from '@penin/node'
 import { BadRequestError, MethodNotAllowedError, NoSuchRouteError } from './errors.js'
 
 /** An answer: the HTTP status and what becomes its JSON body. */
@@ -31,6 +39,12 @@ const ROUTES: readonly Route[] = [
   { path: /^\/readyz$/, methods: { GET: readiness } },
   { path: /^\/peers$/, methods: { GET: listPeers, POST: addPeer } },
   { path: /^\/peers\/([^/]+)$/, methods: { GET: getPeer, DELETE: removePeer } },
+  { path: /^\/peers\/([^/]+)\/history$/, methods: { GET: history } },
+  { path: /^\/peers\/([^/]+)\/trust$/, methods: { PUT: trust(true), DELETE: trust(false) } },
+  { path: /^\/bans$/, methods: { GET: listBans } },
+  { path: /^\/bans\/([^/]+)$/, methods: { PUT: ban, DELETE: unban } },
+  { path: /^\/reputation$/, methods: { GET: (node) => ok(node.peers.export()) } },
+  { path: /^\/stats\/peers$/, methods: { GET: (node) => ok(node.peers.stats()) } },
   { path: /^\/stats$/, methods: { GET: (node) => ok(node.stats()) } },
   { path: /^\/explain\/([^/]+)$/, methods: { GET: (node, _request, id) => ok(node.peers.explain(id)) } }
 ]
@@ -80,18 +94,57 @@ function listPeers(node: PeninNode, { query }: AdminRequest): AdminReply {
 }
 
 function readFilter(query: URLSearchParams): PeerFilter {
-  const connected = query.get('connected')
-  if (connected != null && connected !== 'true' && connected !== 'false') {
-    throw new BadRequestError('connected: expected true or false')
-  }
-  const source = query.get('source')
-  if (source != null && !PEER_SOURCES.includes(source as PeerSource)) {
-    throw new BadRequestError(`source: expected one of ${PEER_SOURCES.join(', ')}`)
-  }
+  const connected = readFlag(query, 'connected')
+  const alive = readFlag(query, 'alive')
+  const banned = readFlag(query, 'banned')
+  const source = readChoice<PeerSource>(query, 'source', PEER_SOURCES)
+  const sort = readChoice<PeerSort>(query, 'sort', PEER_SORTS)
+  const capability = readCapability(query)
+  const tag = query.get('tag')
+  const limit = query.get('limit')
   return {
-    ...(connected == null ? {} : { connected: connected === 'true' }),
-    ...(source == null ? {} : { source: source as PeerSource })
+    ...(connected == null ? {} : { connected }),
+    ...(alive == null ? {} : { alive }),
+    ...(banned == null ? {} : { banned }),
+    ...(source == null ? {} : { source }),
+    ...(sort == null ? {} : { sort }),
+    ...(capability == null ? {} : { capability }),
+    ...(tag == null ? {} : { tag }),
+    ...(limit == null ? {} : { limit: Number(limit === '' ? NaN : limit) })
   }
+}
+
+function readFlag(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name)
+  if (value != null && value !== 'true' && value !== 'false') {
+    throw new BadRequestError(`${name}: expected true or false`)
+  }
+  return value == null ? undefined : value === 'true'
+}
+
+function readChoice<T extends string>(query: URLSearchParams, name: string, choices: readonly T[]): T | undefined {
+  const value = query.get(name)
+  const choice = choices.find((candidate) => candidate === value)
+  if (value != null && choice == null) {
+    throw new BadRequestError(`${name}: expected one of ${choices.join(', ')}`)
+  }
+  return choice
+}
+
+const KINDS: readonly CapabilityKind[] = ['agents', 'tools', 'resources', 'prompts']
+
+/** `tools`, or with a name `tools:search`. */
+function readCapability(query: URLSearchParams): PeerFilter['capability'] {
+  const text = query.get('capability')
+  if (text == null) {
+    return undefined
+  }
+  const [given = '', ...name] = text.split(':')
+  const kind = KINDS.find((candidate) => candidate === given)
+  if (kind == null) {
+    throw new BadRequestError(`capability: expected KIND or KIND:NAME, KIND one of ${KINDS.join(', ')}`)
+  }
+  return name.length === 0 ? { kind } : { kind, name: name.join(':') }
 }
 
 function getPeer(node: PeninNode, _request: AdminRequest, id: string): AdminReply {
@@ -118,6 +171,42 @@ async function removePeer(node: PeninNode, _request: AdminRequest, id: string): 
   const peer = node.peers.get(id)
   await node.peers.remove(peer.id)
   return ok({ removed: peer.id.toString() })
+}
+
+function history(node: PeninNode, _request: AdminRequest, id: string): AdminReply {
+  return ok({ id, history: node.peers.history(id) })
+}
+
+function trust(isTrusted: boolean): Handler {
+  return (node, _request, id) => {
+    node.peers.trust(id, isTrusted)
+    return ok({ id, trusted: isTrusted })
+  }
+}
+
+function listBans(node: PeninNode): AdminReply {
+  return ok({ bans: node.peers.bans().map(({ kind, key, ban }) => ({ kind, key, ...banToJson(ban) })) })
+}
+
+async function ban(node: PeninNode, { body }: AdminRequest, id: string): Promise<AdminReply> {
+  const { duration, reason, by, ...others } = await body()
+  if (duration !== undefined && typeof duration !== 'number') {
+    throw new BadRequestError('duration: expected milliseconds, or nothing for a ban for good')
+  }
+  const texts = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
+  const [bad] = Object.keys(texts).filter((name) => typeof texts[name as keyof typeof texts] !== 'string')
+  if (bad != null) {
+    throw new BadRequestError(`${bad}: expected a string`)
+  }
+  if (Object.keys(others).length > 0) {
+    throw new BadRequestError('expected duration, reason and by at most, and nothing else')
+  }
+  const options = { ...(duration === undefined ? {} : { duration }), ...(texts as Record<string, string>) }
+  return ok({ kind: 'peer', key: id, ...banToJson(node.peers.ban(id, options)) })
+}
+
+function unban(node: PeninNode, _request: AdminRequest, key: string): AdminReply {
+  return ok({ key, unbanned: node.peers.unban(key) })
 }
 
 function ok(body: unknown): AdminReply {

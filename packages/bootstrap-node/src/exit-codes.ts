@@ -26,7 +26,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   130, 143  stopped at once by a second SIGINT or SIGTERM`
 
 const CODES: ReadonlyArray<[pattern: RegExp, code: number]> = [
-  [/^(Config|AdminTokenRequired|InvalidArgument|HelloInvalid|Commander)Error$/, EXIT.usage],
+  [/^(Config|AdminTokenRequired|InvalidArgument|HelloInvalid|Commander)Error$|^LegacyState\w+Error$/, EXIT.usage],
   [/^(Datastore|Identity)\w+Error$|^(SchemaTooNew|NotADirectory|AdminFile)Error$/, EXIT.store],
   [/^(Admin)?ListenError$/, EXIT.listen]
 ]

@@ -70,6 +70,16 @@ export const describers: Describers = {
     fields: { id: id.toString(), message },
     text: `closed the connection to ${id.toString()}: ${message}`
   }),
+  'legacy:discovered': ({ id, address, port }) => ({
+    level: 'info',
+    fields: { id, address, port },
+    text: `heard the Python node ${id} at ${address ?? 'an unknown address'}`
+  }),
+  'legacy:lost': ({ id, address, port }) => ({
+    level: 'info',
+    fields: { id, address, port },
+    text: `the Python node ${id} is silent`
+  }),
   addresses: (addresses) => ({
     level: 'info',
     fields: { addresses: addresses.map(String) },

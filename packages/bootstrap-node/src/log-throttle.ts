@@ -7,7 +7,9 @@ const THROTTLED: ReadonlySet<string> = new Set([
   'peer:refused',
   'dial',
   'connection:refused',
-  'connection:dead'
+  'connection:dead',
+  'legacy:discovered',
+  'legacy:lost'
 ])
 
 /** Lines of one kind at once: the start of a node in a crowd is shown in full. */

@@ -115,7 +115,58 @@ describe('the routes', () => {
     expect(await ask('/peers?connected=true')).toMatchObject({ body: { peers: [] } })
   })
 
+  it('filters and orders peers, and counts them', async () => {
+    const id = other.id.toString()
+    const body = JSON.stringify({ address: other.addresses[0]?.toString() })
+    await ask('/peers', { method: 'POST', headers: auth, body })
+    const queries = 'alive=true&banned=false&sort=health&limit=1&tag=trusted&capability=tools:search'
+    expect((await ask(`/peers?${queries}`)).body).toEqual({ peers: [] })
+    expect(await ask(`/peers/${id}/trust`, { method: 'PUT', headers: auth })).toMatchObject({ body: { trusted: true } })
+    expect(await ask('/peers?sort=health&limit=1&tag=trusted')).toMatchObject({ body: { peers: [{ id }] } })
+    expect(await ask('/stats/peers')).toMatchObject({ body: { connected: 1, trusted: 1, bySource: { manual: 1 } } })
+    expect(await ask(`/peers/${id}/trust`, { method: 'DELETE', headers: auth })).toMatchObject({
+      body: { trusted: false }
+    })
+    await ask(`/peers/${id}`, { method: 'DELETE', headers: auth })
+  })
+
+  it('bans, lists bans, and lifts them', async () => {
+    const ban = (text: string): Promise<Answer> =>
+      ask(`/bans/${STRANGER}`, { method: 'PUT', headers: auth, body: text })
+    const entry = { kind: 'peer', key: STRANGER, reason: 'spam', by: 'operator', automatic: false }
+    expect(await ban('{"duration":3600000,"reason":"spam"}')).toMatchObject({ status: 200, body: entry })
+    expect(await ban('{"reason":"spam"}')).toMatchObject({ status: 200, body: { ...entry, until: null } })
+    expect(await ask('/bans')).toMatchObject({ body: { bans: [{ ...entry, until: null }] } })
+    expect(await ask('/peers?banned=true')).toMatchObject({ body: { peers: [{ id: STRANGER, ban: { until: null } }] } })
+    expect(await ask(`/peers/${STRANGER}/history`)).toMatchObject({ body: { id: STRANGER, history: [] } })
+    expect(await ask('/reputation')).toMatchObject({ body: { version: 1, bans: { [STRANGER]: { until: null } } } })
+    const address = `${STRANGER}@127.0.0.1:1`
+    expect(await ask('/peers', { method: 'POST', headers: auth, body: JSON.stringify({ address }) })).toMatchObject({
+      status: 409,
+      body: { error: { name: 'PeerBannedError', peer: STRANGER } }
+    })
+    expect((await ask(`/bans/${STRANGER}`, { method: 'DELETE' })).status).toBe(401)
+    for (const unbanned of [true, false]) {
+      expect(await ask(`/bans/${STRANGER}`, { method: 'DELETE', headers: auth })).toMatchObject({ body: { unbanned } })
+    }
+    expect((await ask('/bans')).body).toEqual({ bans: [] })
+  })
+
   it.for<[path: string, ask: Ask, status: number, name: string]>([
+    ['/peers?alive=x', {}, 400, 'BadRequestError'],
+    ['/peers?banned=1', {}, 400, 'BadRequestError'],
+    ['/peers?sort=age', {}, 400, 'BadRequestError'],
+    ['/peers?capability=skills', {}, 400, 'BadRequestError'],
+    ['/peers?limit=', {}, 400, 'InvalidArgumentError'],
+    ['/peers?limit=-1', {}, 400, 'InvalidArgumentError'],
+    [`/bans/${STRANGER}`, { method: 'PUT', headers: auth, body: '{"duration":"1h"}' }, 400, 'BadRequestError'],
+    [`/bans/${STRANGER}`, { method: 'PUT', headers: auth, body: '{"duration":-1}' }, 400, 'InvalidArgumentError'],
+    [`/bans/${STRANGER}`, { method: 'PUT', headers: auth, body: '{"reason":1}' }, 400, 'BadRequestError'],
+    [`/bans/${STRANGER}`, { method: 'PUT', headers: auth, body: '{"for":"1h"}' }, 400, 'BadRequestError'],
+    ['/bans/nonsense', { method: 'PUT', headers: auth, body: '{}' }, 404, 'UnknownPeerError'],
+    ['/bans/192.0.2.1', { method: 'DELETE', headers: auth }, 404, 'UnknownPeerError'],
+    ['/peers/nonsense/history', {}, 404, 'UnknownPeerError'],
+    ['/peers/nonsense/trust', { method: 'PUT', headers: auth }, 404, 'UnknownPeerError'],
     ['/nowhere', {}, 404, 'NoSuchRouteError'],
     ['/peers/', {}, 404, 'NoSuchRouteError'],
     [`/peers/${STRANGER}`, {}, 404, 'UnknownPeerError'],

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -74,6 +74,26 @@ describe('penin-bootstrap', () => {
     expect(program.stderr).toMatch(/^penin-bootstrap: [^\n]*\n$/)
     expect(program.stderr).toMatch(message)
     await program.event('error')
+  })
+
+  it('a bad state file of a Python node ends with 2, names the place in it and leaves it alone', async () => {
+    const folder = tempFolder()
+    const path = join(folder, 'state.json')
+    writeFileSync(path, '{"known_peers": [}')
+    const program = run([
+      ...quiet,
+      '--no-udp',
+      '--data-dir',
+      join(folder, 'data'),
+      '--admin',
+      'off',
+      '--legacy-state',
+      path
+    ])
+    expect(await program.exit).toBe(2)
+    expect(program.stderr).toContain(`${path}:1:18: `)
+    await program.event('error', ({ name }) => name === 'LegacyStateMalformedError')
+    expect(readFileSync(path, 'utf8')).toBe('{"known_peers": [}')
   })
 
   it('SIGHUP rereads the bootstrap list from the configuration file and says what has changed', async () => {

@@ -77,4 +77,17 @@ describe("a program's own defaults", () => {
     expect(by({ env: { PENIN_PROFILE: 'minimal' } })).toBe('minimal')
     expect(by({ env: {}, code: { profile: 'minimal' } })).toBe('minimal')
   })
+
+  it('reach into objects, key by key', () => {
+    const own = { discovery: { udpBroadcast: { enabled: true } } }
+    const by = (layers: Parameters<typeof withProgramDefaults>[0]): unknown =>
+      resolveConfig(withProgramDefaults({ env: {}, ...layers }, own)).config.discovery.udpBroadcast.enabled
+    expect(by({ flags: { discovery: { mdns: false, udpBroadcast: { port: 5_000 } } } })).toBe(true)
+    expect(by({ code: { discovery: { udpBroadcast: {} } } })).toBe(true)
+    expect(by({ flags: { discovery: { udpBroadcast: { enabled: false } } } })).toBe(false)
+    expect(by({ code: { discovery: { udpBroadcast: false } } })).toBe(false)
+    expect(by({ env: { PENIN_UDP: 'false' } })).toBe(false)
+    const { flags } = withProgramDefaults({ env: {}, flags: { discovery: { mdns: false } } }, own)
+    expect(flags).toEqual({ discovery: { mdns: false, udpBroadcast: { enabled: true } } })
+  })
 })

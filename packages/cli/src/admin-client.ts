@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ADMIN_FILE, ADMIN_TOKEN_VARIABLE, readAdminFile, type ParsedFlags } from '@penin/bootstrap-node'
 import { deadline, systemClock, type Clock } from '@penin/interface'
-import type { Explanation, NodeStats, PeerInfoJson } from '@penin/node'
+import type { BanJson, Change, Explanation, NodeStats, PeerInfoJson, ReputationSnapshot } from '@penin/node'
 import { NoNodeError, NodeAnswerError, PeerChoiceError, UsageError } from './errors.js'
 
 /** Longer than the longest dial that a node can be told to make, 120 s. In milliseconds. */
@@ -12,6 +12,25 @@ const MIN_ABBREVIATION = 4
 
 /** No Ed25519 peer id is shorter. */
 const FULL_ID_LENGTH = 46
+
+/** Which peers are meant, in the words of the endpoint. */
+export interface PeerQuery {
+  connected?: boolean
+  alive?: boolean
+  banned?: boolean
+  source?: string
+  tag?: string
+  /** `tools`, or `tools:search`. */
+  capability?: string
+  sort?: string
+  limit?: string
+}
+
+/** A ban in force: of a peer by its id, or of an IP group. */
+export interface ListedBan extends BanJson {
+  kind: 'peer' | 'group'
+  key: string
+}
 
 /** How a running node is found. */
 export interface AdminTarget {
@@ -56,9 +75,11 @@ export class AdminClient {
     private readonly clock: Clock = systemClock
   ) {}
 
-  async peers(connected?: boolean): Promise<PeerInfoJson[]> {
-    const query = connected == null ? '' : `?connected=${connected}`
-    const { peers } = (await this.#ask('GET', `/peers${query}`)) as { peers: PeerInfoJson[] }
+  async peers(query: PeerQuery = {}): Promise<PeerInfoJson[]> {
+    const text = new URLSearchParams(
+      Object.entries(query).map(([name, value]): [string, string] => [name, String(value)])
+    ).toString()
+    const { peers } = (await this.#ask('GET', `/peers${text === '' ? '' : `?${text}`}`)) as { peers: PeerInfoJson[] }
     return peers
   }
 
@@ -77,6 +98,37 @@ export class AdminClient {
 
   async remove(id: string): Promise<{ removed: string }> {
     return (await this.#ask('DELETE', `/peers/${encodeURIComponent(id)}`)) as { removed: string }
+  }
+
+  async bans(): Promise<ListedBan[]> {
+    return ((await this.#ask('GET', '/bans')) as { bans: ListedBan[] }).bans
+  }
+
+  async ban(id: string, options: { duration?: number; reason?: string }): Promise<ListedBan> {
+    return (await this.#ask('PUT', `/bans/${encodeURIComponent(id)}`, options)) as ListedBan
+  }
+
+  async unban(key: string): Promise<{ key: string; unbanned: boolean }> {
+    return (await this.#ask('DELETE', `/bans/${encodeURIComponent(key)}`)) as { key: string; unbanned: boolean }
+  }
+
+  async trust(id: string, isTrusted: boolean): Promise<{ id: string; trusted: boolean }> {
+    const path = `/peers/${encodeURIComponent(id)}/trust`
+    return (await this.#ask(isTrusted ? 'PUT' : 'DELETE', path)) as { id: string; trusted: boolean }
+  }
+
+  async history(id: string): Promise<{ id: string; history: Change[] }> {
+    return (await this.#ask('GET', `/peers/${encodeURIComponent(id)}/history`)) as { id: string; history: Change[] }
+  }
+
+  async reputation(): Promise<ReputationSnapshot> {
+    return (await this.#ask('GET', '/reputation')) as ReputationSnapshot
+  }
+
+  /** The banned peer or IP group that is meant: an id may be cut as for {@link AdminClient.complete}. */
+  async completeBan(given: string): Promise<string> {
+    const keys = (await this.bans()).map(({ key }) => key)
+    return keys.includes(given) ? given : this.complete(given)
   }
 
   /**

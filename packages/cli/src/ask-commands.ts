@@ -1,29 +1,53 @@
-import { ADMIN_TOKEN_VARIABLE, createCommand } from '@penin/bootstrap-node'
-import { systemClock } from '@penin/interface'
-import { resolveConfig } from '@penin/node'
-import type { Command } from 'commander'
-import { AdminClient, findAdmin } from './admin-client.js'
-import { explanationText, peersText, peerText, statsText, type Rendering } from './ask.js'
-import { DATA_DIR } from './start.js'
-
-const EXIT_CODES = `Exit codes:
-  0  done
-  1  the node could not do it
-  2  bad command line
-  5  no node is running there`
+import { Option, type Command } from 'commander'
+import { PEER_SOURCES } from '@penin/interface'
+import { PEER_SORTS } from '@penin/node'
+import type { PeerQuery } from './admin-client.js'
+import { ask, client, print, rendering } from './asking.js'
+import { explanationText, peersText, peerText, statsText } from './ask.js'
+import { reputationCommands } from './reputation-commands.js'
 
 /** The commands that ask a running node. */
 export function askCommands(): Command[] {
-  return [peersCommand(), statsCommand(), explainCommand(), addCommand(), removeCommand()]
+  return [peersCommand(), statsCommand(), explainCommand(), addCommand(), removeCommand(), ...reputationCommands()]
 }
 
 function peersCommand(): Command {
-  const command = ask('peers', 'List the peers of a running node', ['penin peers', 'penin peers --all --json'])
-  return command.option('--all', 'Those that are not connected as well').action(async () => {
-    const { all } = command.opts<{ all?: boolean }>()
-    const peers = await (await client(command)).peers(all === true ? undefined : true)
-    print(command, peers, () => peersText(peers, all === true, rendering()))
-  })
+  const command = ask('peers', 'List the peers of a running node', [
+    'penin peers',
+    'penin peers --all --sort health --json',
+    'penin peers --capability tools:search',
+    'penin peers --banned'
+  ])
+  return command
+    .option('--all', 'Those that are not connected as well')
+    .option('--banned', 'Those that are banned')
+    .addOption(new Option('--source <name>', 'Those found by a source').choices(PEER_SOURCES))
+    .option(
+      '--tag <tag>',
+      'Those with a tag: bootstrap, persistent, private, unconditional, trusted, or a program’s own'
+    )
+    .option('--capability <kind[:name]>', 'Those that offer agents, tools, resources or prompts, or one of that name')
+    .addOption(new Option('--sort <order>', 'Best or latest first').choices(PEER_SORTS))
+    .option('--limit <count>', 'So many at most')
+    .action(async () => {
+      const query = readQuery(command.opts())
+      const peers = await (await client(command)).peers(query)
+      print(command, peers, () => peersText(peers, query, rendering()))
+    })
+}
+
+/** Those connected are meant, unless somebody asks for those that can't be. */
+function readQuery({ all, banned, ...rest }: { all?: boolean; banned?: boolean } & PeerQuery): PeerQuery {
+  const { source, tag, capability, sort, limit } = rest
+  return {
+    ...(all === true || banned === true ? {} : { connected: true }),
+    ...(banned === true ? { banned } : {}),
+    ...(source == null ? {} : { source }),
+    ...(tag == null ? {} : { tag }),
+    ...(capability == null ? {} : { capability }),
+    ...(sort == null ? {} : { sort }),
+    ...(limit == null ? {} : { limit })
+  }
 }
 
 function statsCommand(): Command {
@@ -65,29 +89,4 @@ function removeCommand(): Command {
     const answer = await node.remove(await node.complete(given))
     print(command, answer, () => `removed ${answer.removed}`)
   })
-}
-
-function ask(name: string, description: string, examples: readonly string[]): Command {
-  return createCommand(name, description)
-    .option('--data-dir <path>', `Data directory of the node (default: ${DATA_DIR}; env: PENIN_DATA_DIR)`)
-    .option('--admin <url>', "The node's admin endpoint, instead of the one that its data directory names")
-    .option('--token <token>', `Token of that endpoint; better given as env: ${ADMIN_TOKEN_VARIABLE}`)
-    .option('--json', 'Write JSON')
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}\n\n${EXIT_CODES}`)
-}
-
-async function client(command: Command): Promise<AdminClient> {
-  const flags = command.opts<{ dataDir?: string }>()
-  const dataDir = flags.dataDir ?? resolveConfig().config.dataDir ?? DATA_DIR
-  return new AdminClient(await findAdmin(flags, dataDir))
-}
-
-function print(command: Command, value: unknown, text: () => string): void {
-  const { json } = command.opts<{ json?: boolean }>()
-  process.stdout.write(`${json === true ? JSON.stringify(value) : text()}\n`)
-}
-
-function rendering(): Rendering {
-  const { isTTY, columns } = process.stdout
-  return { now: systemClock.now(), fullIds: !isTTY, ...(isTTY ? { width: columns } : {}) }
 }

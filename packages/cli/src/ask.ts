@@ -1,5 +1,6 @@
-import type { Explanation, NodeStats, PeerInfoJson } from '@penin/node'
+import type { Change, Explanation, NodeStats, PeerInfoJson } from '@penin/node'
 import { printable } from '@penin/interface'
+import type { ListedBan, PeerQuery } from './admin-client.js'
 import { formatBytes, formatDuration, formatRtt, shortId } from './format.js'
 import { BOOTSTRAP_HINT } from './hints.js'
 import { renderTable, type Column } from './table.js'
@@ -19,6 +20,8 @@ const PEER_COLUMNS: readonly Column[] = [
   { title: 'DIRECTION' },
   { title: 'FOUND BY' },
   { title: 'RTT', align: 'right' },
+  { title: 'SCORE', align: 'right' },
+  { title: 'HEALTH', align: 'right' },
   { title: 'IN', align: 'right' },
   { title: 'OUT', align: 'right' },
   { title: 'SINCE', align: 'right' },
@@ -27,16 +30,27 @@ const PEER_COLUMNS: readonly Column[] = [
 ]
 
 /** The peers as a table, or a line that says that there are none. */
-export function peersText(peers: readonly PeerInfoJson[], all: boolean, { now, fullIds, width }: Rendering): string {
+export function peersText(
+  peers: readonly PeerInfoJson[],
+  { connected, limit: _limit, sort: _sort, ...filter }: PeerQuery,
+  { now, fullIds, width }: Rendering
+): string {
   if (peers.length === 0) {
-    return all ? `no peer is known yet; ${BOOTSTRAP_HINT}` : `no peer is connected yet; ${BOOTSTRAP_HINT}`
+    if (Object.keys(filter).length > 0) {
+      return 'no peer is like that'
+    }
+    return connected === true
+      ? `no peer is connected yet; ${BOOTSTRAP_HINT}`
+      : `no peer is known yet; ${BOOTSTRAP_HINT}`
   }
   const rows = peers.map((peer) => [
     fullIds ? printable(peer.id) : shortId(peer.id),
-    peer.state,
+    peer.ban == null ? peer.state : 'banned',
     peer.direction ?? '-',
     peer.sources.join(',') || '-',
     formatRtt(peer.rtt),
+    Math.round(peer.reputation).toString(),
+    peer.health.toFixed(1),
     formatBytes(peer.bytesIn),
     formatBytes(peer.bytesOut),
     peer.connectedSince == null ? '-' : formatDuration(now - peer.connectedSince),
@@ -58,6 +72,55 @@ export function explanationText({ id, state, reasons }: Explanation): string {
   return [`${printable(id)}: ${state}`, ...reasons.map((reason) => `  ${printable(reason, 600)}`)].join('\n')
 }
 
+const BAN_COLUMNS: readonly Column[] = [
+  { title: 'BANNED' },
+  { title: 'STILL', align: 'right' },
+  { title: 'BY' },
+  { title: 'REASON' }
+]
+
+/** The bans as a table, or a line that says that there are none. */
+export function bansText(bans: readonly ListedBan[], { now, fullIds, width }: Rendering): string {
+  if (bans.length === 0) {
+    return 'nobody is banned'
+  }
+  const rows = bans.map(({ kind, key, until, by, reason }) => [
+    fullIds || kind === 'group' ? printable(key) : shortId(key),
+    until == null ? 'for good' : formatDuration(until - now),
+    printable(by, 20),
+    printable(reason, 200)
+  ])
+  return renderTable(BAN_COLUMNS, rows, width).join('\n')
+}
+
+/** One ban in a line. */
+export function banText({ key, until }: ListedBan, now: number): string {
+  return `${printable(key)} is banned ${until == null ? 'for good' : `for ${formatDuration(until - now)}`}`
+}
+
+const HISTORY_COLUMNS: readonly Column[] = [
+  { title: 'AGO', align: 'right' },
+  { title: 'WHAT' },
+  { title: 'TIMES', align: 'right' },
+  { title: 'SCORE', align: 'right' },
+  { title: 'REASON' }
+]
+
+/** How a reputation has changed, the latest change last. */
+export function historyText(history: readonly Change[], { now, width }: Rendering): string {
+  if (history.length === 0) {
+    return 'nothing has changed its reputation so far'
+  }
+  const rows = history.map(({ at, what, reason, before, after, times }) => [
+    formatDuration(now - at),
+    what,
+    String(times),
+    `${Math.round(before)} → ${Math.round(after)}`,
+    printable(reason, 100) || '-'
+  ])
+  return renderTable(HISTORY_COLUMNS, rows, width).join('\n')
+}
+
 /** The counters that people ask for first; `--json` has all of them. */
 export function statsText(stats: NodeStats): string {
   const { peers, connections, counters, traffic } = stats
@@ -75,6 +138,8 @@ export function statsText(stats: NodeStats): string {
       `${connections.inbound} inbound, ${connections.outbound} outbound; closed: ${connections.dead} dead, ${connections.duplicates} duplicate`
     ],
     ['refused', pairs(connections.refused)],
+    ['reports', pairs(stats.reputation.reports)],
+    ['bans', `${stats.reputation.bans} peers, ${stats.reputation.groupBans} IP groups`],
     ['found', pairs(counters.discovered)],
     ['dials', `${counters.dials.ok} ok, ${counters.dials.failed} failed`],
     ['traffic', `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`],
@@ -85,12 +150,23 @@ export function statsText(stats: NodeStats): string {
         .join(', ') || 'off'
     ],
     ['mdns', stats.mdns == null ? 'off' : stats.mdns.interfaces.join(', ') || 'no interface'],
+    ['udp', stats.udp == null ? 'off' : stats.udp.interfaces.join(', ') || 'no interface'],
+    ...pythonRows(stats),
     ['store', stats.store.state],
     ['memory', formatBytes(stats.memory.rss)],
     ...stats.warnings.map((warning): [string, string] => ['warning', warning])
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value, 1_000)}`).join('\n')
+}
+
+/** Python nodes are no peers: they can't be connected to. */
+function pythonRows({ udp, legacy }: NodeStats): Array<[string, string]> {
+  const parts = [
+    ...(udp == null ? [] : [`${udp.legacy} heard`]),
+    ...(legacy?.knownPeers == null ? [] : [`${legacy.knownPeers} in the state file`])
+  ]
+  return parts.length === 0 ? [] : [['legacy', parts.join(', ')]]
 }
 
 function pairs(counts: Readonly<Record<string, number | undefined>>): string {

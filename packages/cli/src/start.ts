@@ -21,6 +21,9 @@ export const DATA_DIR = './.penin'
 /** A free port: several nodes on one machine are the normal case. The others find it through `admin.json`. */
 const ADMIN = '127.0.0.1:0'
 
+/** Every source of peers is on, the beacons as well: somebody who tries things out wants to see who is there. */
+const DEFAULTS = { dataDir: DATA_DIR, discovery: { udpBroadcast: { enabled: true } } }
+
 /** Milliseconds between two pictures of the peers. */
 const REFRESH = 1_000
 
@@ -28,7 +31,7 @@ const HELP = `
 Examples:
   penin start
   penin start --bootstrap boot.example.org:4001 --network-id acme
-  penin start --listen /ip4/127.0.0.1/tcp/0 --no-mdns --json
+  penin start --listen /ip4/127.0.0.1/tcp/0 --no-mdns --no-udp --json
 
 While it runs, penin peers, penin stats and penin explain ask it, from the same folder.
 
@@ -37,7 +40,8 @@ ${EXIT_CODES_HELP}`
 /** `penin start`. @param done takes the exit code */
 export function startCommand(done: (code: number) => void, exit: (code: number) => void): Command {
   const command = createCommand('start', 'Run a node until Ctrl-C').addHelpText('after', HELP)
-  return addNodeFlags(command, { dataDir: DATA_DIR, admin: ADMIN }).action(async () => {
+  const shown = { dataDir: DATA_DIR, 'discovery.udpBroadcast.enabled': true, admin: ADMIN }
+  return addNodeFlags(command, shown).action(async () => {
     const flags = readNodeFlags(command.opts(), ADMIN, process.env)
     done(await run(flags, exit))
   })
@@ -66,7 +70,7 @@ async function run(flags: NodeFlags, exit: (code: number) => void): Promise<numb
     },
     process,
     start: async (signal) => {
-      const running = await startManagedNode({ ...flags.options, signal }, { dataDir: DATA_DIR })
+      const running = await startManagedNode({ ...flags.options, signal }, DEFAULTS)
       logStart(log, running)
       screen?.open(running)
       return running

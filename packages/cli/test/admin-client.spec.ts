@@ -48,7 +48,7 @@ describe('the client of an admin endpoint', () => {
     const id = b.id.toString()
     expect(await client.add(b.addresses[0]?.toString() ?? '')).toMatchObject({ id, state: 'connected' })
     await client.add(c.addresses[0]?.toString() ?? '', Buffer.from(c.id.publicKey?.raw ?? []).toString('hex'))
-    expect(await client.peers(true)).toHaveLength(2)
+    expect(await client.peers({ connected: true })).toHaveLength(2)
     expect(await client.complete(id.slice(-6))).toBe(id)
     expect(await client.complete(`…${id.slice(-8)}`)).toBe(id)
     expect(await client.complete(id.slice(0, -2))).toBe(id.slice(0, -2)) // long enough to be meant as a whole
@@ -63,6 +63,27 @@ describe('the client of an admin endpoint', () => {
       status: 400,
       reason: 'InvalidPeerAddressError'
     })
+  })
+
+  it('bans and unbans by parts of ids, also peers that are not known otherwise, and IP groups', async () => {
+    const client = new AdminClient({ url: admin.url ?? '', token: admin.token, where: '' })
+    const [a, , c] = nodes as [PeninNode, PeninNode, PeninNode]
+    const id = c.id.toString()
+    expect(await client.ban(id, { duration: 60_000, reason: 'spam' })).toMatchObject({ key: id, reason: 'spam' })
+    expect(await client.bans()).toMatchObject([{ kind: 'peer', key: id, by: 'operator' }])
+    expect(await client.peers({ banned: true })).toMatchObject([{ id, ban: { reason: 'spam' } }])
+    expect(await client.completeBan(id.slice(-6))).toBe(id)
+    expect(await client.explain(id)).toMatchObject({
+      reasons: expect.arrayContaining([expect.stringContaining('spam')])
+    })
+    expect(await client.unban(id)).toEqual({ key: id, unbanned: true })
+    a.peers.ban(id)
+    expect(await client.history(id)).toMatchObject({ id })
+    expect(await client.reputation()).toMatchObject({ bans: { [id]: { until: null } } })
+    expect(await client.unban(id)).toMatchObject({ unbanned: true })
+    expect(await client.trust(id, true)).toEqual({ id, trusted: true })
+    expect(await client.trust(id, false)).toEqual({ id, trusted: false })
+    expect(await client.peers({ tag: 'trusted', sort: 'health', limit: '3' })).toEqual([])
   })
 
   it('finds it by URL, with or without scheme, and takes the token from the environment', async () => {

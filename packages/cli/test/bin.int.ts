@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { endPrograms, Program, removeFolders, tempFolder } from '@penin/testing'
 
 const bin = new URL('../dist/bin.js', import.meta.url)
-const quiet = ['--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns', '--json']
+const quiet = ['--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns', '--no-udp', '--json']
 
 function penin(...args: string[]): Program {
   return new Program(bin, args)
@@ -48,6 +48,21 @@ describe('penin start and the commands that ask it', () => {
       peers: { connected: 1 }
     })
     expect((await answer('explain', id.slice(-6), '--data-dir', a)).out).toMatch(/this node dialled it/)
+    expect(await answer('peers', '--data-dir', a, '--sort', 'health', '--tag', 'trusted')).toMatchObject({
+      out: 'no peer is like that\n'
+    })
+    expect((await answer('trust', id.slice(-6), '--data-dir', a)).out).toBe(`${id} is trusted\n`)
+    expect((await answer('peers', '--tag', 'trusted', '--source', 'manual', '--data-dir', a)).out).toContain(id)
+    expect((await answer('history', id.slice(-6), '--data-dir', a)).out).toMatch(/trusted/)
+    expect((await answer('ban', id.slice(-6), '--for', '1h', '--reason', 'test', '--data-dir', a)).out).toMatch(
+      new RegExp(`^${id} is banned for (1 h 0|59) min\n$`)
+    )
+    expect((await answer('bans', '--data-dir', a)).out).toMatch(new RegExp(`${id} .*operator +test`))
+    expect((await answer('peers', '--banned', '--data-dir', a)).out).toMatch(new RegExp(`${id} +banned`))
+    expect((await answer('unban', id.slice(-6), '--data-dir', a)).out).toBe(`unbanned ${id}\n`)
+    expect(JSON.parse((await answer('reputation', '--json', '--data-dir', a)).out)).toMatchObject({
+      peers: { [id]: { trusted: true } }
+    })
     expect(await answer('remove', id.slice(-6), '--data-dir', a)).toMatchObject({ code: 0, out: `removed ${id}\n` })
     expect(await answer('add', '127.0.0.1:1', '--data-dir', a)).toMatchObject({
       code: 1,
@@ -69,6 +84,8 @@ describe('penin start and the commands that ask it', () => {
     [['start', '--target', 'x'], /--target \(command line\)/],
     [['start', '--', '--bogus'], /unknown option '--bogus'/],
     [['explain'], /missing required argument 'id'/],
+    [['ban', 'abcd', '--for', 'x'], /--for: expected a duration/],
+    [['peers', '--sort', 'age'], /--sort/],
     [['demo', '--nodes', '1'], /--nodes: got "1"/],
     [[], /no command given/]
   ] as const)('%j ends with 2', async ([args, message]) => {

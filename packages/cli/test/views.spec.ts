@@ -1,11 +1,12 @@
 import type { NodeStats, PeerInfo } from '@penin/node'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { peersText } from '../src/ask.js'
+import { bansText, banText, historyText, peersText } from '../src/ask.js'
 import { bashCompletion } from '../src/completion.js'
 import { discoveredBy, enoughPeers, isConnected, isFormed, isSettled, type NodeView } from '../src/demo/formation.js'
 import { scrubbed } from '../src/demo/run.js'
 import { renderDemo } from '../src/demo/watch.js'
+import { parseDuration } from '../src/duration.js'
 import { cut, formatBytes, formatDuration, shortId } from '../src/format.js'
 import { renderLive, type LiveState } from '../src/live-view.js'
 import { createProgram } from '../src/main.js'
@@ -29,6 +30,8 @@ function peer(index: number): PeerInfo {
     connectedSince: 0,
     bytesIn: 5,
     bytesOut: 6,
+    reputation: 50,
+    health: 0.5,
     profile: 'standard'
   } as unknown as PeerInfo
 }
@@ -117,9 +120,44 @@ describe('tables and numbers', () => {
       remoteAddress: '/dns4/\u001b]0;x\u0007/tcp/1',
       addresses: []
     }
-    const text = peersText([hostile], false, { now: 0, fullIds: true })
+    const text = peersText([hostile], {}, { now: 0, fullIds: true })
     // eslint-disable-next-line no-control-regex -- control characters are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+  })
+
+  it('bans and histories are tables, and say so when there is nothing', () => {
+    const ban = { kind: 'peer', key: '12D3KooWPeer00000001', since: 0, until: 3_600_000, level: 1 } as const
+    const spam = { ...ban, automatic: false, by: 'operator', reason: 'spam \u001b[2J' }
+    const group = { ...spam, kind: 'group', key: '192.0.2.1', until: null } as const
+    const rendering = { now: 0, fullIds: false }
+    expect(bansText([spam, group], rendering).split('\n')).toEqual([
+      'BANNED         STILL  BY        REASON',
+      '…00000001  1 h 0 min  operator  spam \\u{1b}[2J',
+      '192.0.2.1   for good  operator  spam \\u{1b}[2J'
+    ])
+    expect(bansText([], rendering)).toBe('nobody is banned')
+    expect([banText(spam, 0), banText(group, 0)]).toEqual([
+      '12D3KooWPeer00000001 is banned for 1 h 0 min',
+      '192.0.2.1 is banned for good'
+    ])
+    const change = { at: 0, what: 'report', reason: 'pex-flood', before: 50, after: 44.6, times: 3 } as const
+    expect(historyText([change], { now: 60_000, fullIds: true }).split('\n')).toEqual([
+      '  AGO  WHAT    TIMES    SCORE  REASON',
+      '1 min  report      3  50 → 45  pex-flood'
+    ])
+    expect(historyText([], rendering)).toContain('nothing')
+    expect(peersText([], { banned: true }, rendering)).toBe('no peer is like that')
+    expect(peersText([], { connected: true }, rendering)).toMatch(/^no peer is connected yet/)
+  })
+
+  it('durations are read as people write them', () => {
+    const texts = ['90s', '15m', '15min', '1h', '1.5h', '7d', '1d12h']
+    expect(texts.map((text) => parseDuration(text, '--for') / 1_000)).toEqual([
+      90, 900, 900, 3_600, 5_400, 604_800, 129_600
+    ])
+    for (const text of ['', '1', 'h', '0s', '-1h', '1 h', '1w', '1hx', `1${'0'.repeat(20)}d`]) {
+      expect(() => parseDuration(text, '--for'), text).toThrow(/--for: expected a duration/)
+    }
   })
 
   it('the help of each command has examples and exit codes', () => {
@@ -141,7 +179,7 @@ describe('tables and numbers', () => {
         () => undefined
       )
     )
-    for (const name of ['start', 'peers', 'stats', 'explain', 'add', 'remove', 'demo'])
+    for (const name of 'start peers stats explain add remove ban unban bans trust history reputation demo'.split(' '))
       expect(script).toContain(`${name}) words="`)
     expect(script).toContain('--network-id')
   })

@@ -1,145 +1,303 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
-import { RateLimiter, sourceGroup, systemClock, type Clock, type RateLimit } from '@penin/interface'
-import type { TrafficMeter } from './traffic.js'
+import { peerIdFromString } from '@libp2p/peer-id'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { RateLimiter, sourceGroup, systemClock } from '@penin/interface'
+import {
+  DEFAULT_INBOUND_RATE,
+  HANDSHAKE_TIMEOUT,
+  REFUSAL_REASONS,
+  type AdmissionInit,
+  type Newcomer,
+  type Refusal,
+  type RefusalReason
+} from './admission-contract.js'
+import { Handshakes } from './admission-handshakes.js'
+import { Places } from './admission-places.js'
+import { checkLimits, type ConnectionCounts, type LimitRefusal } from './selection/index.js'
 
-/** Why a connection was not let in or not dialled. */
-export type RefusalReason = 'rate-limit' | 'too-many-handshakes' | 'too-many-connections' | 'wrong-key-type'
+export * from './admission-contract.js'
 
-/** One refusal, as it is counted, evented and explained. */
-export interface Refusal {
-  reason: RefusalReason
-  direction: 'inbound' | 'outbound'
-  /** Remote address, where there is one. */
-  address?: string
-  /** Known only after the encryption handshake. */
-  peer?: PeerId
-}
+type Direction = 'inbound' | 'outbound'
 
-export interface AdmissionInit {
-  /**
-   * Connections in both directions, at most. Peers that `isExempt` names are dialled beyond it; inbound ones are not let in
-   * beyond it, since nobody knows who they are before the handshake.
-   */
-  maxConnections: number
-  /**
-   * New inbound connections of one source group (IPv4 address or IPv6 /64; loopback is exempt).
-   *
-   * libp2p's own limit of 5 a second cuts off whole offices behind one address, and says nothing.
-   *
-   * @default a burst of 32 and 4 a second
-   */
-  inboundRate?: RateLimit
-  /** Peers that connection limits don't apply to: configured by name, or asked for by the program right now. */
-  isExempt?: (peer: PeerId) => boolean
-  /** How many connections are open. */
-  connections: () => number
-  onRefusal?: (refusal: Refusal) => void
-  traffic?: TrafficMeter
-  clock?: Clock
-}
-
-/** Burst 32: a classroom or an office behind one address that starts at once gets in; see {@link AdmissionInit}. */
-export const DEFAULT_INBOUND_RATE: RateLimit = { burst: 32, perSecond: 4 }
-
-/** A node whose job is to be found first lets eight times the crowd in. */
-export const BOOTSTRAP_INBOUND_RATE: RateLimit = { burst: 256, perSecond: 32 }
-
-/**
- * Inbound handshakes under way, at most; a quarter of them from one source group. libp2p's own limit is 10, which turns a
- * classroom away, and says nothing.
- */
-const MAX_HANDSHAKES = 256
+/** The statuses of a connection that will send no `close` event any more. */
+const GONE: readonly unknown[] = ['closed', 'aborted', 'reset']
 
 /**
  * The connection gater: who may connect, and whom may we dial. Pass {@link Admission.gater} to `createLibp2p()`.
  *
- * Checks run from cheap to dear: rate and count before any byte is read or key computed, the key type once it is known.
+ * Checks run from cheap to dear, each as soon as what it needs is known:
+ *
+ * 1. Inbound, before a byte is read or a key computed: ban of the IP group, rate of the source group, place among the
+ *    handshakes under way; and, unless somebody is exempt from them, subnet and connection limits.
+ * 2. Before a dial: key type, ban, connection limits; for each address: ban of the IP group, country and network limits.
+ * 3. Once the id is proven, both ways: key type, ban, subnet (inbound), country and network, connection limits. Only when
+ *    all else is in order somebody else is let go for an inbound newcomer; if nobody is, there may be a place in the
+ *    overflow, for a short while. Then it has its place.
+ * 4. When the connection is usable: ban, once more, for much may have been reported meanwhile.
+ *
+ * Connection limits are looked at again after the handshake: of many that run at once, all have seen room when they began.
  */
 export class Admission {
-  readonly refused: Record<RefusalReason, number> = {
-    'rate-limit': 0,
-    'too-many-handshakes': 0,
-    'too-many-connections': 0,
-    'wrong-key-type': 0
-  }
-
-  readonly gater: ConnectionGater
+  /** Refusals so far. */
+  readonly refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>
+  readonly gater: Required<ConnectionGater>
   readonly #init: AdmissionInit
   readonly #limiter: RateLimiter
-  /** Inbound connections that have not finished their handshake, and where they come from. */
-  readonly #handshakes = new Map<MultiaddrConnection, string>()
+  readonly #handshakes: Handshakes
+  readonly #places: Places
 
   constructor(init: AdmissionInit) {
     this.#init = init
-    this.#limiter = new RateLimiter(init.inboundRate ?? DEFAULT_INBOUND_RATE, init.clock ?? systemClock)
-    const { traffic } = init
-    this.gater = {
-      denyDialPeer: (peer) => this.#denyOutbound(peer),
-      denyDialMultiaddr: () => false,
-      denyInboundConnection: (raw) => this.#denyInbound(raw),
-      denyInboundEncryptedConnection: (peer, raw) => this.#denyKey('inbound', peer, raw),
-      denyOutboundEncryptedConnection: (peer, raw) => this.#denyKey('outbound', peer, raw),
-      denyInboundUpgradedConnection: (peer, raw) => {
-        this.#handshakes.delete(raw)
-        if (this.#isFull(peer)) {
-          const address = raw.remoteAddr.toString()
-          return this.#refuse({ reason: 'too-many-connections', direction: 'inbound', peer, address })
-        }
-        traffic?.track(raw)
-        return false
-      },
-      denyOutboundUpgradedConnection: (peer, raw) => {
-        if (this.#isFull(peer)) {
-          return this.#refuse({ reason: 'too-many-connections', direction: 'outbound', peer })
-        }
-        traffic?.track(raw)
-        return false
+    const { clock = systemClock, subnets, geo, inboundRate = DEFAULT_INBOUND_RATE } = init
+    const timeout = init.handshakeTimeout ?? HANDSHAKE_TIMEOUT
+    this.#limiter = new RateLimiter(inboundRate, clock)
+    this.#handshakes = new Handshakes({
+      clock,
+      timeout,
+      onClosed: (raw, reason) => {
+        const address = raw.remoteAddr.toString()
+        this.#refuse({
+          reason,
+          direction: 'inbound',
+          address,
+          ...(reason === 'slow-handshake' ? { limit: timeout } : {})
+        })
       }
+    })
+    this.#places = new Places({
+      isExempt: (peer, direction) => this.#isExempt(peer, direction),
+      onReleased: ({ key }) => {
+        subnets?.release(key)
+        geo?.release(key)
+      }
+    })
+    this.gater = this.#makeGater()
+  }
+
+  /** Connections that take a place: open or about to be, without those of exempt peers. */
+  get counts(): ConnectionCounts {
+    return this.#places.counts()
+  }
+
+  /** Why a peer was let in for a short while only: the limit it is beyond. Tell it, answer it, and let it go. */
+  surplusOf(peer: PeerId): LimitRefusal['reason'] | undefined {
+    return this.#places.surplusOf(peer)
+  }
+
+  /** Inbound handshakes under way. */
+  get handshakes(): number {
+    return this.#handshakes.size
+  }
+
+  #makeGater(): Required<ConnectionGater> {
+    return {
+      denyDialPeer: (peer) => this.#denyDial(peer),
+      denyDialMultiaddr: (address) => this.#denyAddress(address),
+      denyInboundConnection: (raw) => this.#denyInbound(raw),
+      denyOutboundConnection: (peer, raw) =>
+        this.#denyPeer('outbound', peer, raw.remoteAddr) || this.#denyGroup('outbound', raw.remoteAddr, peer),
+      denyInboundEncryptedConnection: async (peer, raw) => this.#settle('inbound', peer, raw),
+      denyOutboundEncryptedConnection: async (peer, raw) => this.#settle('outbound', peer, raw),
+      denyInboundUpgradedConnection: async (peer, raw) => {
+        this.#handshakes.end(raw)
+        return this.#finish('inbound', peer, raw)
+      },
+      denyOutboundUpgradedConnection: async (peer, raw) => this.#finish('outbound', peer, raw),
+      denyInboundRelayReservation: (source) => this.#denyPeer('relay', source),
+      denyOutboundRelayedConnection: (source, destination) =>
+        this.#denyPeer('relay', source) || this.#denyPeer('relay', destination),
+      denyInboundRelayedConnection: (relay, peer) => this.#denyPeer('relay', relay) || this.#denyPeer('inbound', peer),
+      // nothing is stored of those who are banned; that is no refusal of a connection, and is not counted as one
+      filterMultiaddrForPeer: (peer, address) =>
+        this.#init.bans?.isBanned(peer) !== true && this.#init.bans?.isGroupBanned(address) !== true
     }
   }
 
   #denyInbound(raw: MultiaddrConnection): boolean {
-    const group = sourceGroup(raw.remoteAddr)
-    const address = raw.remoteAddr.toString()
+    const { remoteAddr } = raw
+    if (this.#denyGroup('inbound', remoteAddr)) {
+      return true
+    }
+    const group = sourceGroup(remoteAddr)
     if (group !== 'loopback' && !this.#limiter.take(group)) {
-      return this.#refuse({ reason: 'rate-limit', direction: 'inbound', address })
+      return this.#refuse({ reason: 'rate-limit', direction: 'inbound', address: remoteAddr.toString(), group })
     }
-    if (this.#init.connections() >= this.#init.maxConnections) {
-      return this.#refuse({ reason: 'too-many-connections', direction: 'inbound', address })
+    if (this.#knowsNobody() && this.#denyByAddress('inbound', undefined, remoteAddr)) {
+      return true
     }
-    const fromGroup = [...this.#handshakes.values()].filter((other) => other === group).length
-    const groupLimit = group === 'loopback' ? MAX_HANDSHAKES : MAX_HANDSHAKES / 4
-    if (this.#handshakes.size >= MAX_HANDSHAKES || fromGroup >= groupLimit) {
-      return this.#refuse({ reason: 'too-many-handshakes', direction: 'inbound', address })
-    }
-    this.#handshakes.set(raw, group)
-    raw.addEventListener('close', () => this.#handshakes.delete(raw), { once: true })
-    return false
+    const full =
+      this.#knowsNobody() && this.#init.makeRoom == null ? this.#checkLimits('inbound', this.#init.overflow) : undefined
+    const refusal = full ?? (isGone(raw) ? undefined : this.#handshakes.begin(raw, group))
+    return refusal == null ? false : this.#refuse({ ...detail(refusal), ...meeting('inbound', undefined, remoteAddr) })
   }
 
-  #denyOutbound(peer: PeerId): boolean {
-    if (!this.#isFull(peer)) {
-      return false
-    }
-    return this.#refuse({ reason: 'too-many-connections', direction: 'outbound', peer })
+  /** True if no peer is exempt from limits, so that one that is over them need not be asked for its name. */
+  #knowsNobody(): boolean {
+    return this.#init.isExempt == null && this.#init.isUnconditional == null
   }
 
-  /** Asked again after the handshake: of many that run at once, all have seen room when they began. */
-  #isFull(peer: PeerId): boolean {
-    return this.#init.connections() >= this.#init.maxConnections && this.#init.isExempt?.(peer) !== true
+  #denyDial(peer: PeerId): boolean {
+    if (this.#denyPeer('outbound', peer)) {
+      return true
+    }
+    const full = this.#isExempt(peer, 'outbound') ? undefined : this.#checkLimits('outbound')
+    return full == null ? false : this.#refuse({ ...detail(full), direction: 'outbound', peer })
+  }
+
+  #denyAddress(address: Multiaddr): boolean {
+    const peer = peerIn(address)
+    const isExempt = peer != null && this.#isExempt(peer, 'outbound')
+    return this.#denyGroup('outbound', address, peer) || (!isExempt && this.#denyByAddress('outbound', peer, address))
+  }
+
+  #denyGroup(direction: Direction, address: Multiaddr, peer?: PeerId): boolean {
+    return this.#init.bans?.isGroupBanned(address) === true
+      ? this.#refuse({ reason: 'group-banned', ...meeting(direction, peer, address) })
+      : false
   }
 
   /** Ed25519 only: keys of other types can be made so large that checking them is an attack (CVE-2023-39533). */
-  #denyKey(direction: 'inbound' | 'outbound', peer: PeerId, raw: MultiaddrConnection): boolean {
-    if (peer.type === 'Ed25519') {
+  #denyPeer(direction: Refusal['direction'], peer: PeerId, address?: Multiaddr): boolean {
+    if (peer.type !== 'Ed25519') {
+      return this.#refuse({ reason: 'wrong-key-type', ...meeting(direction, peer, address) })
+    }
+    return this.#init.bans?.isBanned(peer) === true
+      ? this.#refuse({ reason: 'banned', ...meeting(direction, peer, address) })
+      : false
+  }
+
+  #denyByAddress(direction: Direction, peer: PeerId | undefined, address: Multiaddr): boolean {
+    const subnet = direction === 'inbound' ? this.#init.subnets?.check(address) : undefined
+    if (subnet != null) {
+      const { reason, limit, subnet: group } = subnet
+      return this.#refuse({ reason, ...meeting(direction, peer, address), limit, group })
+    }
+    const place = this.#init.geo?.check(address)
+    if (place != null) {
+      const { reason, limit, value: group } = place
+      return this.#refuse({ reason, ...meeting(direction, peer, address), limit, group })
+    }
+    return false
+  }
+
+  /** Who it is, is proven: everything is asked, and the connection gets its place. */
+  async #settle(direction: Direction, peer: PeerId, raw: MultiaddrConnection): Promise<boolean> {
+    const { remoteAddr } = raw
+    if (this.#denyPeer(direction, peer, remoteAddr)) {
+      return true
+    }
+    if (this.#places.has(raw) || isGone(raw)) {
       return false
     }
-    return this.#refuse({ reason: 'wrong-key-type', direction, peer, address: raw.remoteAddr.toString() })
+    const isExempt = this.#isExempt(peer, direction)
+    if (!isExempt && this.#denyByAddress(direction, peer, remoteAddr)) {
+      return true
+    }
+    const full = isExempt ? undefined : this.#checkLimits(direction)
+    const isOver = full == null ? undefined : this.#checkLimits(direction, this.#init.overflow)
+    if (full != null && (direction === 'outbound' || (this.#init.makeRoom == null && isOver != null))) {
+      return this.#refuse({ ...detail(isOver ?? full), ...meeting(direction, peer, remoteAddr) })
+    }
+    const place = this.#places.take(raw, peer, direction) // before any waiting: two must not get one place
+    const { key } = place
+    if (!isExempt) {
+      this.#init.geo?.admit(key, remoteAddr)
+      if (direction === 'inbound') {
+        this.#init.subnets?.admit(key, remoteAddr)
+      }
+    }
+    if (full == null || (await this.#makeRoom({ peer, address: remoteAddr }))) {
+      return false
+    }
+    if (isOver != null) {
+      this.#places.release(raw)
+      return this.#refuse({ ...detail(isOver), ...meeting(direction, peer, remoteAddr) })
+    }
+    this.#places.markSurplus(place, full.reason)
+    return false
+  }
+
+  async #finish(direction: Direction, peer: PeerId, raw: MultiaddrConnection): Promise<boolean> {
+    if (await this.#settle(direction, peer, raw)) {
+      this.#places.release(raw)
+      return true
+    }
+    this.#init.traffic?.track(raw)
+    return false
+  }
+
+  async #makeRoom(newcomer: Newcomer): Promise<boolean> {
+    try {
+      return (await this.#init.makeRoom?.(newcomer)) === true
+    } catch {
+      return false // then it stays full
+    }
+  }
+
+  /**
+   * Inbound connections in the overflow take no outbound place: what the limits leave to outbound ones stays theirs.
+   */
+  #checkLimits(direction: Direction, overflow = 0): LimitRefusal | undefined {
+    const { limits } = this.#init
+    const { inbound, outbound } = this.#places.counts()
+    if (direction === 'outbound') {
+      const ordinary = Math.min(limits.inbound, Math.max(0, limits.total - Math.max(limits.minOutbound, outbound)))
+      return checkLimits(direction, { inbound: Math.min(inbound, ordinary), outbound }, limits)
+    }
+    const hard = { ...limits, inbound: limits.inbound + overflow, total: limits.total + overflow }
+    return checkLimits(direction, { inbound, outbound }, hard)
+  }
+
+  #isExempt(peer: PeerId, direction: Direction): boolean {
+    return this.#init.isUnconditional?.(peer) === true || this.#init.isExempt?.(peer, direction) === true
   }
 
   #refuse(refusal: Refusal): true {
     this.refused[refusal.reason]++
     this.#init.onRefusal?.(refusal)
     return true
+  }
+}
+
+/** Who is at the other end, as far as it is known. */
+function meeting<D extends Refusal['direction']>(
+  direction: D,
+  peer: PeerId | undefined,
+  address: Multiaddr | undefined
+): { direction: D; peer?: PeerId; address?: string } {
+  return {
+    direction,
+    ...(peer == null ? {} : { peer }),
+    ...(address == null ? {} : { address: address.toString() })
+  }
+}
+
+function detail<R extends RefusalReason>({
+  reason,
+  limit,
+  group
+}: {
+  reason: R
+  limit: number
+  group?: string
+}): {
+  reason: R
+  limit: number
+  group?: string
+} {
+  return { reason, limit, ...(group == null ? {} : { group }) }
+}
+
+function isGone({ status }: MultiaddrConnection): boolean {
+  return GONE.includes(status)
+}
+
+/** The peer that is expected at an address. */
+function peerIn(address: Multiaddr): PeerId | undefined {
+  const id = address.getComponents().findLast(({ name }) => name === 'p2p')?.value
+  try {
+    return id == null ? undefined : peerIdFromString(id)
+  } catch {
+    return undefined
   }
 }

@@ -3,7 +3,8 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '@penin/interface'
 import type { DialMemory } from './dial-memory.js'
 import { MAX_DIALLED_ADDRESSES, type Dialler, type DialTarget } from './dialler.js'
-import type { DialReason } from './keeper-contract.js'
+import { DialFailedError } from './errors.js'
+import type { DialReason, EndedDial } from './keeper-contract.js'
 import type { PeerBook } from './peer-book.js'
 
 /** What a {@link BookedDialler} works with. */
@@ -15,7 +16,7 @@ export interface BookedDiallerParts {
   /** False while this node has no peer at all: then a failure says nothing about the peer. */
   isOnline: () => boolean
   onStart: (dial: { target: string; reason: DialReason }) => void
-  onEnd: (dial: { target: string; reason: DialReason; ok: boolean; error?: string }) => void
+  onEnd: (dial: EndedDial) => void
 }
 
 /** Dials with the addresses in the book beside those given, and tells the book how it went. */
@@ -26,6 +27,7 @@ export class BookedDialler {
   async dial(target: DialTarget, reason: DialReason, signal?: AbortSignal): Promise<Connection> {
     const { book, dialler, onStart, onEnd } = this.parts
     const detail = { target: (target.addresses?.[0] ?? target.id)?.toString() ?? '*', reason }
+    const who = target.id == null ? {} : { id: target.id }
     onStart(detail)
     if (target.id != null) {
       book.attempt(target.id)
@@ -33,13 +35,14 @@ export class BookedDialler {
     try {
       const addresses = this.#addressesOf(target)
       const connection = await dialler.dial({ ...target, addresses }, { ...(signal && { signal }) })
-      onEnd({ ...detail, ok: true })
+      onEnd({ ...detail, id: connection.remotePeer, ok: true })
       return connection
     } catch (error) {
       const { name, message } = error as Error
       if (signal?.aborted !== true && name !== 'DialSelfError') {
         this.#blame(target.id, message)
-        onEnd({ ...detail, ok: false, error: message })
+        const inconclusive = !this.parts.isOnline() || name === 'NoAddressesError' || isRefusedHere(error)
+        onEnd({ ...detail, ...who, ok: false, error: message, ...(inconclusive && { inconclusive }) })
       }
       throw error
     }
@@ -60,4 +63,9 @@ export class BookedDialler {
     const more = booked.filter(({ text }) => !given.has(text) && !given.has(`${text}/p2p/${id?.toString() ?? ''}`))
     return [...addresses, ...more.map(({ text }) => multiaddr(text))].slice(0, MAX_DIALLED_ADDRESSES)
   }
+}
+
+/** Whether this node itself did not let the dial out, to any of the addresses. */
+function isRefusedHere(error: unknown): boolean {
+  return error instanceof DialFailedError && error.attempts.every(({ stage }) => stage === 'gate')
 }

@@ -30,6 +30,8 @@ export interface HeartbeatInit {
   maxSilence?: number
   traffic?: TrafficMeter
   onDead?: (connection: Connection, reason: DeadConnectionError) => void
+  /** A ping was answered within `rtt` milliseconds; Infinity if it was not. It must not throw. */
+  onPing?: (connection: Connection, rtt: number) => void
   clock?: Clock
   rng?: Rng
 }
@@ -66,10 +68,12 @@ export interface Heartbeat extends Startable {
   readonly closed: number
 }
 
+type Optional = 'traffic' | 'onDead' | 'onPing'
+
 class HeartbeatService implements Heartbeat {
   closed = 0
   readonly #components: HeartbeatComponents
-  readonly #init: Required<Omit<HeartbeatInit, 'traffic' | 'onDead'>> & Pick<HeartbeatInit, 'traffic' | 'onDead'>
+  readonly #init: Required<Omit<HeartbeatInit, Optional>> & Pick<HeartbeatInit, Optional>
   readonly #pulses = new WeakMap<Connection, Pulse>()
   #timer?: Timer
   #stopping = new AbortController()
@@ -131,9 +135,11 @@ class HeartbeatService implements Heartbeat {
       connection.rtt = Math.round(rtt)
       pulse.failures = 0
       pulse.aliveAt = clock.monotonic()
+      this.#init.onPing?.(connection, rtt)
     } catch {
       if (!this.#stopping.signal.aborted) {
         pulse.failures++
+        this.#init.onPing?.(connection, Infinity)
         this.#observe(connection) // an answer to something else, meanwhile, is life as well
         this.#judge(connection, pulse)
       }

@@ -54,6 +54,18 @@ export interface PeerKeeperComponents extends DiallerComponents {
 /** Why a dial was made: `feeler` and `test` only to see whether a peer answers, `manual` because the program said so. */
 export type DialReason = DialPlanReason | 'feeler' | 'test' | 'manual'
 
+/** How a dial has ended. */
+export interface EndedDial {
+  target: string
+  reason: DialReason
+  /** Who was dialled, where that was known. */
+  id?: PeerId
+  ok: boolean
+  error?: string
+  /** It says nothing about the peer: this node has no connection at all, has refused the dial itself, or knew no address. */
+  inconclusive?: boolean
+}
+
 /** Events of a {@link PeerKeeper}. */
 export interface PeerKeeperEvents {
   /** A source has named a peer; `added` if it was unknown. */
@@ -61,7 +73,7 @@ export interface PeerKeeperEvents {
   /** A dial begins. */
   dialling: CustomEvent<{ target: string; reason: DialReason }>
   /** A dial has ended. */
-  dial: CustomEvent<{ target: string; reason: DialReason; ok: boolean; error?: string }>
+  dial: CustomEvent<EndedDial>
   /** A seed has been reached: ask it for peers, then {@link PeerKeeper.release} it. */
   seed: CustomEvent<{ connection: Connection }>
   /** No peer at all for the isolation time: backoffs were cleared. */

@@ -25,12 +25,15 @@ export function noteLinkEnd(
   { link, wasLetGo, isOnline, at }: LinkEnd
 ): void {
   const key = id.toString()
+  const entry = configured.of(id)
   if (wasLetGo) {
     memory.postpone(key, at + LET_GO_FOR)
+    if (entry != null) {
+      configured.recordFailure(entry, at)
+    }
     return
   }
   const isUseful = link != null && at - link.connectedAt >= USEFUL_AFTER
-  const entry = configured.of(id)
   if (entry != null) {
     entry.failures = isUseful ? 0 : entry.failures
     configured.recordFailure(entry, at) // it waits a little before it looks who answers there now

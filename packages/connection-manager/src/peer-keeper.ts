@@ -270,7 +270,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   /** True while a dial to the peer is under way. */
-  isDialling(id: PeerId): boolean {
+  isDialling(id: PeerId | string): boolean {
     return this.#planner.isUnderWay(id.toString())
   }
 

@@ -121,6 +121,21 @@ describe('heartbeat', () => {
     expect(stub.pings).toBe(1)
   })
 
+  it('tells how each ping went', async () => {
+    const rtts: number[] = []
+    const service = start({ onPing: (connection, rtt) => rtts.push(connection === (stub as never) ? rtt : NaN) })
+    await clock.tickAsync(40_000)
+    expect(rtts).toEqual([Infinity])
+    stub.fails = unsupported
+    await clock.tickAsync(20_000)
+    expect(rtts).toEqual([Infinity, 0])
+    stub.fails = undefined
+    await clock.tickAsync(35_000)
+    await service.stop() // a ping is under way
+    await clock.tickAsync(10_000)
+    expect(rtts).toHaveLength(2)
+  })
+
   it('does not hold a stop against the peer', async () => {
     const service = start({ maxFailures: 1, maxSilence: 0 })
     await clock.tickAsync(30_000)

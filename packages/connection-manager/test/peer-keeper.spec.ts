@@ -4,6 +4,7 @@ import type { Connection, Libp2pEvents } from '@libp2p/interface'
 import type { AddressBook } from '@penin/peer-store'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { systemClock, type Clock } from '@penin/interface'
 import { FakeClock, lifecycleCompliance, nextEvent, seededRng, until } from '@penin/testing'
 import type { Libp2p } from 'libp2p'
 import { TypedEventEmitter } from 'main-event'
@@ -43,6 +44,21 @@ async function closedPort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** The system's clock, and a way to wait until the keeper that it is given to has looked around so many times more. */
+function watchedClock(): { clock: Clock; looks: (more: number) => Promise<void> } {
+  let count = 0
+  const setInterval: Clock['setInterval'] = (fn, ms) =>
+    systemClock.setInterval(() => {
+      fn()
+      count++
+    }, ms)
+  const looks = async (more: number): Promise<void> => {
+    const enough = count + more
+    await until(() => count >= enough, { message: () => `look ${enough}, after ${count}` })
+  }
+  return { clock: { ...systemClock, setInterval }, looks }
 }
 
 function connectionOf(node: Libp2p, other: Libp2p): Connection {
@@ -269,20 +285,22 @@ describe('PeerKeeper in a plain libp2p node', () => {
   it('does not dial its own address for ever because a list names it', async () => {
     const port = await closedPort()
     const failed: string[] = []
-    const node = await keeping({ configured: [{ addresses: [at(port)], persistence: 'bootstrap' }] }, { port })
+    const { clock, looks } = watchedClock()
+    const node = await keeping({ clock, configured: [{ addresses: [at(port)], persistence: 'bootstrap' }] }, { port })
     node.services.keeper.addEventListener('dial', ({ detail }) => failed.push(detail.error ?? ''))
-    await new Promise((resolve) => setTimeout(resolve, 500)) // some looks
+    await looks(20)
     expect(failed).toEqual([])
   })
 
   it('counts peers that are still greeting, so that those who stall do not make it overshoot', async () => {
     const stallers = await Promise.all(Array.from({ length: 6 }, async () => plainNode()))
-    const node = await keeping({ target: 2, acceptAll: false })
+    const { clock, looks } = watchedClock()
+    const node = await keeping({ clock, target: 2, acceptAll: false })
     for (const other of stallers) {
       node.services.keeper.addCandidate({ id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' })
     }
     await until(() => node.getPeers().length === 2)
-    await new Promise((resolve) => setTimeout(resolve, 300)) // some more looks
+    await looks(10)
     expect(node.getPeers()).toHaveLength(2)
   })
 
@@ -297,7 +315,8 @@ describe('PeerKeeper in a plain libp2p node', () => {
   })
 
   it('keeps nothing of a peer that is not one of us but that it is not to be dialled', async () => {
-    const [node, other] = await Promise.all([keeping({ acceptAll: false }), plainNode()])
+    const { clock, looks } = watchedClock()
+    const [node, other] = await Promise.all([keeping({ clock, acceptAll: false }), plainNode()])
     const { keeper } = node.services
     const candidate = { id: other.peerId, multiaddrs: [addressOf(other)], source: 'mdns' as const }
     keeper.addCandidate(candidate)
@@ -308,7 +327,7 @@ describe('PeerKeeper in a plain libp2p node', () => {
     keeper.addCandidate(candidate)
     expect(node.book.get(other.peerId)).toBeUndefined()
     expect(keeper.heldReason(other.peerId)?.reason).toBe('of another network')
-    await new Promise((resolve) => setTimeout(resolve, 300)) // some looks
+    await looks(10)
     expect(node.getPeers()).toEqual([])
   })
 

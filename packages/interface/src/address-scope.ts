@@ -1,16 +1,18 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { expandIp6, ipOf } from './source-group.js'
+import { kindOfIp4, kindOfIp6, parseIp4, parseIp6, type IpKind } from './ip.js'
+import { ipOf } from './source-group.js'
 
 /**
  * From where an address can be reached.
  *
  * - `loopback`: from this host
- * - `private`: from the same private network (RFC 1918, RFC 6598, RFC 4193, IPv4 link-local, names of a LAN)
- * - `public`: from everywhere
+ * - `private`: from the same private network (RFC 1918, RFC 6598, RFC 4193 and the site-local addresses before them, IPv4
+ *   link-local, names of a LAN)
+ * - `public`: from everywhere; documentation addresses count as well, for nobody is there to be harmed
  * - `onion`: through Tor
  * - `unusable`: from nowhere else, or nobody knows: unspecified, multicast, broadcast and reserved addresses, port 0,
  *   IPv6 link-local ones (their zone means nothing to anybody else), IPv4-mapped IPv6 (a way to write an address so that
- *   filters miss it), 6to4 and Teredo (tunnels that hide an IPv4 address), and whatever is no IP address and no name
+ *   filters miss it), 6to4, Teredo and NAT64 (which hide an IPv4 address), and whatever is no IP address and no name
  */
 export type AddressScope = 'loopback' | 'private' | 'public' | 'onion' | 'unusable'
 
@@ -21,6 +23,22 @@ const FITTING: Record<AddressScope, readonly AddressScope[]> = {
   public: ['public'],
   onion: ['onion'],
   unusable: ['public']
+}
+
+/** The scope of each kind of IP address; only link-local ones differ between the versions. */
+const SCOPES: Record<Exclude<IpKind, 'link-local'>, Exclude<AddressScope, 'onion'>> = {
+  public: 'public',
+  documentation: 'public',
+  private: 'private',
+  shared: 'private',
+  'site-local': 'private',
+  loopback: 'loopback',
+  unspecified: 'unusable',
+  multicast: 'unusable',
+  broadcast: 'unusable',
+  tunnel: 'unusable',
+  mapped: 'unusable',
+  reserved: 'unusable'
 }
 
 /** The scope of an address; a relayed address has its relay's. It never throws. */
@@ -34,9 +52,8 @@ export function addressScope(address: Multiaddr): AddressScope {
   const value = host?.value ?? ''
   switch (host?.name) {
     case 'ip4':
-      return ip4Scope(value)
     case 'ip6':
-      return ip6Scope(value)
+      return ipScope(value)
     case 'dns':
     case 'dns4':
     case 'dns6':
@@ -60,9 +77,10 @@ export function addressScope(address: Multiaddr): AddressScope {
 export function observedScope(remote: Multiaddr): AddressScope {
   const found = ipOf(remote)
   if (found?.version === 4) {
-    return ip4Scope(found.ip)
+    return ipScope(found.ip)
   }
-  return found != null && /^fe[89ab]/i.test(found.ip) ? 'private' : addressScope(remote)
+  const words = found == null ? undefined : parseIp6(found.ip)
+  return words != null && kindOfIp6(words) === 'link-local' ? 'private' : addressScope(remote)
 }
 
 /**
@@ -73,39 +91,16 @@ export function fitsScope(address: AddressScope, peer: AddressScope): boolean {
   return FITTING[peer].includes(address)
 }
 
-function ip4Scope(ip: string): AddressScope {
-  const [a = 0, b = 0] = ip.split('.').map(Number)
-  if (a === 0 || a >= 224) {
-    return 'unusable'
+/** The scope of an IP address as text, without a zone: `unusable` if it is none. It never throws. */
+export function ipScope(ip: string): Exclude<AddressScope, 'onion'> {
+  const bytes = parseIp4(ip)
+  if (bytes != null) {
+    const kind = kindOfIp4(bytes)
+    return kind === 'link-local' ? 'private' : SCOPES[kind]
   }
-  if (a === 127) {
-    return 'loopback'
-  }
-  const isPrivate =
-    a === 10 ||
-    (a === 172 && b >= 16 && b < 32) ||
-    (a === 192 && b === 168) ||
-    (a === 169 && b === 254) ||
-    (a === 100 && b >= 64 && b < 128)
-  return isPrivate ? 'private' : 'public'
-}
-
-function ip6Scope(ip: string): AddressScope {
-  if (ip.includes('.')) {
-    return 'unusable' // written with an IPv4 address at the end: mapped, compatible or translated
-  }
-  const groups = expandIp6(ip).map((group) => Number.parseInt(group, 16))
-  const [first = 0, second = 0] = groups
-  if (groups.slice(0, 5).every((group) => group === 0)) {
-    return groups.at(-1) === 1 && groups.slice(5, 7).every((group) => group === 0) ? 'loopback' : 'unusable'
-  }
-  if (first === 0x2002 || (first === 0x2001 && second === 0)) {
-    return 'unusable' // 6to4, Teredo
-  }
-  if ((first & 0xfe00) === 0xfc00 || (first & 0xffc0) === 0xfec0) {
-    return 'private' // unique local, and the site-local addresses before them
-  }
-  return (first & 0xff00) === 0xff00 || (first & 0xffc0) === 0xfe80 ? 'unusable' : 'public'
+  const words = parseIp6(ip)
+  const kind = words == null ? 'reserved' : kindOfIp6(words)
+  return kind === 'link-local' ? 'unusable' : SCOPES[kind]
 }
 
 /** Top-level names that only mean something in one network (RFC 6762, RFC 8375, and what ICANN has set aside). */

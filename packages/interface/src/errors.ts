@@ -54,3 +54,26 @@ export class InvalidArgumentError extends PeninError {
     super(`${argument}: got ${value}, expected ${expected}`)
   }
 }
+
+/** A stream ended before a whole message had come, and the other end is not to blame for that. */
+export class UnfinishedFrameError extends PeninError {
+  static override readonly name = 'UnfinishedFrameError'
+
+  constructor(
+    /** Bytes of the message that have come, with its length prefix. */
+    readonly received: number
+  ) {
+    super(
+      received === 0 ? 'the stream ended before a message' : `the stream broke after ${received} bytes of a message`
+    )
+  }
+}
+
+/** The other end went on sending after the only message that it may send; its stream is aborted. */
+export class SurplusBytesError extends PeninError {
+  static override readonly name = 'SurplusBytesError'
+
+  constructor(readonly limit: number) {
+    super(`more than the ${limit} bytes that one message can have`)
+  }
+}

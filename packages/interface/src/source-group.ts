@@ -1,4 +1,5 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { kindOfIp6, parseIp6 } from './ip.js'
 
 /** The IP address in a multiaddr, without zone, and its version. */
 export function ipOf(address: Multiaddr): { version: 4 | 6; ip: string } | undefined {
@@ -30,30 +31,21 @@ export function sourceGroup(address: Multiaddr): string {
   if (version === 4) {
     return ip.startsWith('127.') ? 'loopback' : ip
   }
-  if (ip === '::1') {
-    return 'loopback'
+  const words = parseIp6(ip)
+  if (words == null) {
+    return 'other'
   }
-  return `${expandIp6(ip).slice(0, 4).join(':')}::/64`
+  const subnet = words.slice(0, 4).map((word) => word.toString(16))
+  return kindOfIp6(words) === 'loopback' ? 'loopback' : `${subnet.join(':')}::/64`
 }
 
-/** The IPv4 address in an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), in either way of writing it. */
+/** The IPv4 address in an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), in any way of writing it. */
 function mappedIp4(ip: string): string | undefined {
-  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)
-  if (dotted != null) {
-    return dotted[1]
-  }
-  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(ip) ?? []
-  if (high == null || low == null) {
-    return undefined
-  }
-  return [high, low].flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]).join('.')
-}
-
-/** The eight 16-bit groups of an IPv6 address, as hexadecimal without leading zeros. */
-export function expandIp6(ip: string): string[] {
-  const [head = '', tail] = ip.split('::')
-  const front = head === '' ? [] : head.split(':')
-  const back = tail == null || tail === '' ? [] : tail.split(':')
-  const zeros = tail == null ? 0 : Math.max(0, 8 - front.length - back.length)
-  return [...front, ...Array<string>(zeros).fill('0'), ...back].map((group) => Number.parseInt(group, 16).toString(16))
+  const words = parseIp6(ip)
+  return words != null && kindOfIp6(words) === 'mapped'
+    ? words
+        .slice(6)
+        .flatMap((word) => [word >> 8, word & 255])
+        .join('.')
+    : undefined
 }

@@ -47,6 +47,11 @@ describe('addressScope', () => {
     ['/ip6/ff02::1/tcp/1', 'unusable'],
     ['/ip6/2002:c0a8:101::1/tcp/1', 'unusable'],
     ['/ip6/2001::1/tcp/1', 'unusable'],
+    ['/ip6/64:ff9b::203.0.113.7/tcp/1', 'unusable'],
+    ['/ip4/192.88.99.1/tcp/1', 'unusable'],
+    ['/ip4/198.18.0.1/tcp/1', 'unusable'],
+    ['/ip4/240.0.0.1/tcp/1', 'unusable'],
+    ['/ip6/4000::1/tcp/1', 'unusable'],
     [`/p2p/${ID}/p2p-circuit`, 'unusable'],
     [`/p2p/${ID}`, 'unusable'],
     ['/', 'unusable']

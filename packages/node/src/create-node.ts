@@ -2,7 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { DeadConnectionError } from '@penin/connection-manager'
-import { Admission, TrafficMeter, type Refusal } from '@penin/connection-manager'
+import { openReputation, TrafficMeter, type Refusal, type StoredReputation } from '@penin/connection-manager'
 import {
   assertSupportedRuntime,
   InvalidArgumentError,
@@ -28,8 +28,11 @@ import { resolveConfig, type ConfigLayers } from './config/resolve.js'
 import type { TransportManager } from '@libp2p/interface-internal'
 import type { ConfigInput } from './config/schema.js'
 import { ListenError } from './errors.js'
+import { nodeAdmission, openGeoLimits, trimmerInit, type GateParts } from './gates.js'
+import { openConfiguredState } from './legacy-wiring.js'
 import { buildLibp2p, type Libp2pParts } from './libp2p.js'
 import { PeninNode } from './node.js'
+import { ReputationWiring } from './reputation-wiring.js'
 import { rememberPorts, withStablePorts } from './stable-port.js'
 
 /** What only a program can hand in. */
@@ -55,7 +58,7 @@ export interface NodeOptions extends ConfigInput, Pick<ConfigLayers, 'env' | 'co
  * of an `await using` block.
  *
  * @throws UnsupportedRuntimeError, ConfigError, ListenError, and what `@penin/peer-store` throws: DatastoreLockedError,
- * SchemaTooNewError, IdentityMalformedError, …
+ * SchemaTooNewError, IdentityMalformedError, …, and `@penin/legacy` of a state file: LegacyStateMalformedError, …
  */
 export async function createNode(options: NodeOptions = {}): Promise<PeninNode> {
   assertSupportedRuntime()
@@ -95,6 +98,7 @@ const MAX_EARLY_EVENTS = 100
 class Startup {
   #node?: PeninNode
   #book?: StoredAddressBook
+  #reputation?: StoredReputation
   #earlyEvents = 0
 
   constructor(
@@ -121,6 +125,7 @@ class Startup {
     } catch (error) {
       await this.#node?.stop()
       await this.#book?.close()
+      await this.#reputation?.close()
       await store.close()
       throw asListenError(error)
     }
@@ -128,10 +133,10 @@ class Startup {
 
   async #build(store: Store): Promise<PeninNode> {
     const { config, parts, warnings } = this
+    const legacyState = await openConfiguredState(config, parts)
     const { peers, problems } = readConfiguredPeers(config)
     warnings.push(...problems)
     const traffic = new TrafficMeter()
-    const admission = this.#admission(traffic)
     const privateKey = parts.privateKey ?? (await this.#identity())
     const book = await openAddressBook({
       datastore: store.datastore,
@@ -139,11 +144,39 @@ class Startup {
       maxSize: config.maxKnownPeers,
       clock: parts.clock,
       rng: parts.rng,
-      onRemoved: (id) => this.#node?.libp2p.services.keeper.noteRemoved(id),
+      onRemoved: (id) => {
+        this.#node?.libp2p.services.keeper.noteRemoved(id)
+        this.#node?.peers.noteRemoved(id)
+      },
       ...(parts.signal && { signal: parts.signal })
     })
     this.#book = book
     warnings.push(...markPeers(book.book, config))
+    const reputation = await openReputation({
+      datastore: store.datastore,
+      clock: parts.clock,
+      ...(parts.signal && { signal: parts.signal })
+    })
+    this.#reputation = reputation
+    const wiring = new ReputationWiring({
+      reputation: reputation.reputation,
+      book: book.book,
+      clock: parts.clock,
+      reporter: parts.reporter,
+      signOfLife: config.heartbeat.interval + config.heartbeat.timeout
+    })
+    const gates: GateParts = {
+      config,
+      book: book.book,
+      reputation: reputation.reputation,
+      geo: await openGeoLimits(config),
+      services: () => this.#node?.libp2p.services,
+      onRefusal: this.#onRefusal,
+      traffic,
+      clock: parts.clock,
+      rng: parts.rng
+    }
+    const admission = nodeAdmission(gates)
     const libp2p = await buildLibp2p({
       config,
       privateKey,
@@ -152,8 +185,11 @@ class Startup {
       listen: await withStablePorts(config.listen, store.datastore),
       configured: peers,
       admission,
+      trimmer: trimmerInit(gates),
       traffic,
-      reporter: { report: (peer, misbehaviour) => parts.reporter?.report(peer, misbehaviour) },
+      reporter: wiring.reporter,
+      scoreOf: (id) => reputation.reputation.score(id),
+      onPing: wiring.onPing,
       onDead: this.#onDead,
       clock: parts.clock,
       rng: parts.rng,
@@ -165,27 +201,14 @@ class Startup {
       privateKey,
       store,
       book,
+      reputation,
+      wiring,
       admission,
       traffic,
+      legacyState,
       clock: parts.clock,
       rng: parts.rng,
       warnings
-    })
-  }
-
-  #admission(traffic: TrafficMeter): Admission {
-    const { connections } = this.config
-    return new Admission({
-      maxConnections: connections.max,
-      inboundRate: { burst: connections.inboundBurst, perSecond: connections.inboundPerSecond },
-      connections: () => this.#node?.libp2p.getConnections().length ?? 0,
-      isExempt: (id) => {
-        const keeper = this.#node?.libp2p.services.keeper
-        return keeper != null && (keeper.persistenceOf(id) != null || keeper.isAskedFor(id))
-      },
-      onRefusal: this.#onRefusal,
-      traffic,
-      clock: this.parts.clock
     })
   }
 

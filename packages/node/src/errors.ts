@@ -52,6 +52,34 @@ export class UnknownPeerError extends PeninError {
   }
 }
 
+/** The peer is banned: `unban()` it first. */
+export class PeerBannedError extends PeninError {
+  static override readonly name = 'PeerBannedError'
+  /** Wall clock, milliseconds; null for a ban for good, or where it is not known. */
+  readonly until: number | null
+
+  constructor(
+    readonly peer: string,
+    ban?: { until: number; reason: string }
+  ) {
+    super(`peer ${printable(peer, 80)} is banned${ban == null ? '' : `: ${printable(ban.reason, 200)}`}`)
+    this.until = ban == null || ban.until === Infinity ? null : ban.until
+  }
+}
+
+/** The peer at the other end has no lasting place for this node: its limits are reached. */
+export class NoRoomError extends PeninError {
+  static override readonly name = 'NoRoomError'
+
+  constructor(
+    readonly peer: string,
+    /** The limit there, such as `too-many-connections`. */
+    readonly limit: string
+  ) {
+    super(`peer ${printable(peer, 80)} has no room for this node: ${printable(limit, 64)}`)
+  }
+}
+
 function show(value: unknown): string {
   return typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
 }

@@ -3,6 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Refusal, WakeUpReason } from '@penin/connection-manager'
 import type { PeerSource } from '@penin/interface'
 import type { StoreEvent } from '@penin/peer-store'
+import type { LegacyPeer } from '@penin/udp-broadcast'
 import type { PeerInfo } from './peer-info.js'
 
 /** What a node tells its program. `detail` carries the value. */
@@ -24,6 +25,10 @@ export interface NodeEvents {
   'connection:refused': CustomEvent<Refusal>
   /** The heartbeat has closed a connection. */
   'connection:dead': CustomEvent<{ id: PeerId; message: string }>
+  /** First sight of a Python PENIN node, and once more when its address becomes known later. It is never dialled. */
+  'legacy:discovered': CustomEvent<LegacyPeer>
+  /** A Python PENIN node has fallen silent. */
+  'legacy:lost': CustomEvent<LegacyPeer>
   /** The addresses that others are told have changed. */
   addresses: CustomEvent<Multiaddr[]>
   /** No peer for a while: every backoff was cleared. */

@@ -1,4 +1,4 @@
-import type { DialState, Hold, Refusal } from '@penin/connection-manager'
+import type { Ban, DialState, Hold, Refusal } from '@penin/connection-manager'
 import { printable } from '@penin/interface'
 import type { PeerInfo } from './peer-info.js'
 
@@ -25,6 +25,7 @@ export interface ExplainInput {
   peers: number
   target: number
   refusal?: Refusal | { reason: string; message: string } | undefined
+  ban?: Ban | undefined
 }
 
 /** Pure: turns what is known about a peer into sentences. */
@@ -39,10 +40,12 @@ export function explainPeer(input: ExplainInput): Explanation {
     return {
       id,
       state: 'unknown',
-      reasons: [...holds(input), 'No discovery source has named this peer.', ...refusals(input)]
+      reasons: [...bans(input), ...holds(input), 'No discovery source has named this peer.', ...refusals(input)]
     }
   }
-  const reasons = connected ? connectedReasons(info, now) : idleReasons(input)
+  const banned = bans(input)
+  const others = (): string[] => (connected ? connectedReasons(info, now) : idleReasons(input))
+  const reasons = banned.length > 0 ? banned : others()
   const found = info.sources.length === 0 ? [] : [`Known from: ${info.sources.join(', ')}.`]
   return { id, state: info.state, reasons: [...reasons, ...refusals(input), ...found] }
 }
@@ -59,6 +62,17 @@ function connectedReasons(info: PeerInfo, now: number): string[] {
     default:
       return [first]
   }
+}
+
+/** A ban stands before everything else: while it lasts nothing else matters. */
+function bans({ ban, now }: ExplainInput): string[] {
+  if (ban == null) {
+    return []
+  }
+  const minutes = Math.ceil((ban.until - now) / 60_000)
+  const howLong = ban.until === Infinity ? 'for good' : `for another ${minutes} min`
+  const who = ban.automatic ? `this node itself, ban number ${ban.level}` : printable(ban.by, 80)
+  return [`Banned ${howLong}: ${printable(ban.reason, 200)} (by ${who}).`]
 }
 
 function holds({ held, at }: ExplainInput): string[] {

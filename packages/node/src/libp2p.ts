@@ -9,6 +9,7 @@ import {
   heartbeat,
   peerKeeper,
   singleConnection,
+  trimmer,
   type Admission,
   type ConfiguredPeer,
   type ConnectionLimits,
@@ -16,7 +17,9 @@ import {
   type HeartbeatInit,
   type PeerKeeper,
   type SingleConnection,
-  type TrafficMeter
+  type TrafficMeter,
+  type Trimmer,
+  type TrimmerInit
 } from '@penin/connection-manager'
 import { hello, type HelloInit, type HelloService } from '@penin/hello'
 import { addressScope, type Clock, type PeerReporter, type Rng } from '@penin/interface'
@@ -45,6 +48,7 @@ export interface NodeServices extends Record<string, unknown> {
   hello: HelloService
   heartbeat: Heartbeat
   singleConnection: SingleConnection
+  trimmer: Trimmer
   mdns?: { source: Mdns }
   udp?: UdpService
   legacy?: LegacyMessages
@@ -63,9 +67,13 @@ export interface Libp2pParts {
   listen: string[]
   configured: ConfiguredPeer[]
   admission: Admission
+  trimmer: TrimmerInit
   traffic: TrafficMeter
   reporter: PeerReporter
   onDead: NonNullable<HeartbeatInit['onDead']>
+  onPing: NonNullable<HeartbeatInit['onPing']>
+  /** Reputation of a peer, 0 to 100. */
+  scoreOf: (id: string) => number
   clock: Clock
   rng: Rng
   /** What the program adds or replaces; see `createNode()`. */
@@ -79,8 +87,9 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
   const { config, clock, rng, traffic } = parts
   const services = {
     ...alwaysServices(parts),
-    heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead }),
+    heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead, onPing: parts.onPing }),
     singleConnection: singleConnection({ clock, rng }),
+    trimmer: trimmer(parts.trimmer),
     ...dhtServices(config),
     ...mdnsService(config, clock, rng),
     ...udpService(config, clock, rng),
@@ -124,9 +133,11 @@ function withoutLoopback(addresses: Multiaddr[]): Multiaddr[] {
 
 function alwaysServices({
   config,
+  admission,
   configured,
   book,
   reporter,
+  scoreOf,
   clock,
   rng
 }: Libp2pParts): NonNullable<Libp2pOptions['services']> {
@@ -136,6 +147,7 @@ function alwaysServices({
     agentVersion: AGENT_VERSION,
     capabilities: config.capabilities,
     allowForeign: foreignPolicy(config),
+    surplusOf: ({ direction, remotePeer }) => (direction === 'inbound' ? admission.surplusOf(remotePeer) : undefined),
     reporter,
     clock
   }
@@ -151,6 +163,7 @@ function alwaysServices({
       parallelDials: config.connections.parallelDials,
       dialTimeout: config.connections.dialTimeout,
       configured,
+      scoreOf,
       acceptAll: false,
       clock,
       rng

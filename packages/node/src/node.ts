@@ -1,6 +1,6 @@
 import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { WakeUp, type Admission, type TrafficMeter } from '@penin/connection-manager'
+import { WakeUp, type Admission, type StoredReputation, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities } from '@penin/hello'
 import { deadline, printable, type Clock, type Rng } from '@penin/interface'
 import type { LegacyState } from '@penin/legacy'
@@ -9,10 +9,12 @@ import { TypedEventEmitter } from 'main-event'
 import { readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
 import { DhtDiscovery } from './dht.js'
+import { NoRoomError } from './errors.js'
 import type { NodeEvents } from './events.js'
 import { LegacyView } from './legacy-wiring.js'
 import type { NodeServices } from './libp2p.js'
 import { Peers } from './peers.js'
+import type { ReputationWiring } from './reputation-wiring.js'
 import { followUdp } from './udp-wiring.js'
 import { confirmInterfaceAddresses } from './own-addresses.js'
 import { newCounters, type NodeStats } from './stats.js'
@@ -37,6 +39,8 @@ export interface NodeParts {
   privateKey: PrivateKey
   store: Store
   book: StoredAddressBook
+  reputation: StoredReputation
+  wiring: ReputationWiring
   admission: Admission
   traffic: TrafficMeter
   legacyState: LegacyState | undefined
@@ -81,6 +85,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.peers = new Peers({
       libp2p,
       book: parts.book.book,
+      reputation: parts.reputation.reputation,
       traffic,
       clock,
       startedAt: clock.now(),
@@ -100,7 +105,9 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       }
     })
     this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
+    parts.wiring.attach(libp2p)
     this.#listen()
+    this.peers.listen()
   }
 
   /** This node's identity. */
@@ -192,6 +199,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       ...(udp == null ? {} : { udp: { ...udp.source.stats(), interfaces: udp.source.interfaces() } }),
       ...(legacy == null ? {} : { legacy }),
       book: { ...book.book.stats(), ...book.stats() },
+      reputation: this.#reputationStats(),
       store: store.stats(),
       memory: { rss: process.memoryUsage.rss(), heapUsed: process.memoryUsage().heapUsed },
       warnings: [...warnings]
@@ -222,7 +230,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   async #stop(): Promise<void> {
-    const { clock, store, book } = this.#parts
+    const { clock, store, book, reputation } = this.#parts
     this.#stopping.abort()
     this.#wakeUp.stop()
     this.#dht.stop()
@@ -240,8 +248,21 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     } finally {
       await saved
       limit.clear()
-      await book.close()
+      await Promise.all([book.close(), reputation.close()])
       await store.close()
+    }
+  }
+
+  #reputationStats(): NodeStats['reputation'] {
+    const { reputation, wiring } = this.#parts
+    const bans = reputation.reputation.bans()
+    const groupBans = bans.filter(({ kind }) => kind === 'group').length
+    return {
+      peers: reputation.reputation.size,
+      bans: bans.length - groupBans,
+      groupBans,
+      reports: { ...wiring.reports },
+      ...reputation.stats()
     }
   }
 
@@ -249,7 +270,9 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   #listen(): void {
     const { keeper, hello, mdns, pex, udp } = this.libp2p.services
     keeper.addEventListener('seed', ({ detail: { connection } }) => {
-      void this.#askSeed(connection)
+      if (pex != null) {
+        void this.#askAndRelease(connection) // without pex there is nothing to ask it: it stays, a peer like others
+      }
     })
     keeper.addEventListener('candidate', ({ detail: { id, source, added } }) => {
       if (added) {
@@ -318,8 +341,16 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   #onGreeted(connection: Connection, changed: boolean): void {
-    const { keeper } = this.libp2p.services
+    const { keeper, hello } = this.libp2p.services
     const id = connection.remotePeer
+    const surplus = hello.get(id)?.surplus
+    if (surplus != null && keeper.persistenceOf(id) !== 'persistent') {
+      void this.#leave(connection, surplus)
+      return
+    }
+    if (connection.direction === 'inbound' && this.#parts.admission.surplusOf(id) != null) {
+      return // it has been told, may ask for peers, and is let go after some seconds
+    }
     const isNew = !this.#greeted.has(id.toString())
     this.#greeted.add(id.toString())
     keeper.accept(connection)
@@ -371,15 +402,22 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#parts.book.book.setOwnAddresses(this.addresses)
   }
 
+  /** The other end has no place for this node: it is asked for peers, and left. */
+  async #leave(connection: Connection, surplus: string): Promise<void> {
+    const id = connection.remotePeer
+    const { name, message } = new NoRoomError(id.toString(), surplus)
+    this.#counters.peersRefused[name] = (this.#counters.peersRefused[name] ?? 0) + 1
+    this.peers.noteRefusal(id, { reason: name, message })
+    this.safeDispatchEvent('peer:refused', { detail: { id, name, message } })
+    await this.#askAndRelease(connection)
+  }
+
   /** A seed is asked for peers and then let go: its slots are for those who know nobody. */
-  async #askSeed(connection: Connection): Promise<void> {
+  async #askAndRelease(connection: Connection): Promise<void> {
     const { keeper, pex } = this.libp2p.services
-    if (pex == null) {
-      return // nothing to ask it: it stays, a peer like others
-    }
     const limit = deadline(this.#parts.clock, SEED_BUDGET, this.#stopping.signal)
     try {
-      await pex.ask(connection.remotePeer, { signal: limit.signal })
+      await pex?.ask(connection.remotePeer, { signal: limit.signal })
     } catch {
       // told by pex's counters; whatever it was, the seed is not to be held
     } finally {

@@ -1,22 +1,31 @@
 import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { AbortOptions, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
-import { parsePeerAddress, PeerIdentityMismatchError, type Refusal, type TrafficMeter } from '@penin/connection-manager'
-import { multiaddr } from '@multiformats/multiaddr'
-import type { AddressBook, BookEntry } from '@penin/peer-store'
+import {
+  parsePeerAddress,
+  PeerIdentityMismatchError,
+  type Ban,
+  type BannedDetail,
+  type Change,
+  type ManualBan,
+  type Refusal,
+  type Reputation,
+  type ReputationSnapshot,
+  type TrafficMeter
+} from '@penin/connection-manager'
+import type { AddressBook } from '@penin/peer-store'
 import { raceSignal } from 'race-signal'
-import { InvalidArgumentError, NotRunningError, type Clock, type PeerSource } from '@penin/interface'
+import { TypedEventEmitter } from 'main-event'
+import { InvalidArgumentError, NotRunningError, type Clock } from '@penin/interface'
 import type { DhtDiscovery } from './dht.js'
-import { UnknownPeerError } from './errors.js'
+import { PeerBannedError, UnknownPeerError } from './errors.js'
 import { explainPeer, type Explanation } from './explain.js'
 import type { NodeServices } from './libp2p.js'
+import { countPeers, selectPeers, type PeerFilter, type PeersStats } from './peer-filter.js'
 import type { PeerInfo } from './peer-info.js'
-
-/** Narrows {@link Peers.list}; absent fields don't. */
-export interface PeerFilter {
-  connected?: boolean
-  source?: PeerSource
-}
+import { HelloMemory } from './peer-view-memory.js'
+import { PeerTags } from './peer-view-tags.js'
+import { isPeerId, PeerView } from './peer-view.js'
 
 export interface AddPeerOptions extends AbortOptions {
   /** The Ed25519 key that must answer: 32 raw bytes or libp2p's protobuf form, as bytes or hexadecimal. */
@@ -26,6 +35,7 @@ export interface AddPeerOptions extends AbortOptions {
 export interface PeersParts {
   libp2p: Libp2p<NodeServices>
   book: AddressBook
+  reputation: Reputation
   traffic: TrafficMeter
   clock: Clock
   /** When this node was made, wall clock. */
@@ -37,13 +47,79 @@ export interface PeersParts {
 /** Refusals are remembered for this many peers, the latest ones, so that `explain()` can tell. */
 const MAX_REFUSALS = 256
 
-/** `node.peers`: the peers this node knows, and what can be done with them. */
-export class Peers {
+/** Events of {@link Peers}. */
+export interface PeersEvents {
+  /** A peer is known now: somebody has named it, or it has connected. */
+  added: CustomEvent<PeerInfo>
+  /**
+   * A peer has connected, said hello (again), gone, been banned, unbanned, trusted or tagged. Numbers that change all the
+   * time (bytes, health, reputation) and news of addresses are no event; ask {@link Peers.get}.
+   */
+  updated: CustomEvent<PeerInfo>
+  /** A peer is no longer known: removed, displaced by another, or dead for so long that the address book has dropped it. */
+  removed: CustomEvent<{ id: PeerId }>
+}
+
+/**
+ * `node.peers`: the peers this node knows, and what can be done with them. What it tells of is made when it is asked for,
+ * from the state of that moment; events cost nothing while nobody listens to them.
+ */
+export class Peers extends TypedEventEmitter<PeersEvents> {
   readonly #parts: PeersParts
   readonly #refusals = new Map<string, Refusal | { reason: string; message: string }>()
+  readonly #tags = new PeerTags()
+  readonly #memory = new HelloMemory()
+  readonly #view: PeerView
+  /** Peers that have been told of because they are connected. */
+  readonly #connected = new Set<string>()
 
+  /** @internal */
   constructor(parts: PeersParts) {
+    super()
     this.#parts = parts
+    this.#view = new PeerView({ ...parts, tags: this.#tags, memory: this.#memory })
+  }
+
+  /** @internal After the node's own listeners: what they change is told of here. */
+  listen(): void {
+    const { libp2p, book, reputation, clock } = this.#parts
+    libp2p.addEventListener('peer:connect', ({ detail: id }) => {
+      this.#connected.add(id.toString())
+      this.#tell(book.get(id) == null ? 'added' : 'updated', id)
+    })
+    libp2p.addEventListener('peer:disconnect', ({ detail: id }) => {
+      const key = id.toString()
+      this.#connected.delete(key)
+      this.#memory.touch(key, clock.now())
+      if (book.get(id) == null) {
+        this.#forgotten(id)
+      } else {
+        this.#tell('updated', id)
+      }
+    })
+    libp2p.services.hello.addEventListener('greeted', ({ detail: { connection, hello } }) => {
+      this.#memory.note(connection.remotePeer.toString(), hello, clock.now())
+      this.#tell('updated', connection.remotePeer)
+    })
+    this.#keeper.addEventListener('candidate', ({ detail: { id, added } }) => {
+      if (added) {
+        this.#tell(this.#connected.has(id.toString()) ? 'updated' : 'added', id)
+      }
+    })
+    for (const type of ['banned', 'unbanned'] as const) {
+      reputation.addEventListener(type, ({ detail: { kind, key } }) => {
+        if (kind === 'peer' && isPeerId(key)) {
+          this.#tell('updated', peerIdFromString(key))
+        }
+      })
+    }
+  }
+
+  /** @internal The address book has lost a peer. */
+  noteRemoved(key: string): void {
+    if (!this.#connected.has(key)) {
+      this.#forgotten(peerIdFromString(key))
+    }
   }
 
   /** @internal */
@@ -61,7 +137,7 @@ export class Peers {
    *
    * @param address a multiaddr, `ID@host:port` or `host:port`; see `parsePeerAddress`
    * @throws InvalidPeerAddressError, InvalidArgumentError for a key that is none, PeerIdentityMismatchError (the connection
-   * is closed and nothing is stored), DialFailedError with stage and cause per address, WrongNetworkError, ForeignPeerError,
+   * is closed and nothing is stored), PeerBannedError, DialFailedError with stage and cause per address, WrongNetworkError, ForeignPeerError,
    * HelloFailedError
    */
   async add(address: string, options: AddPeerOptions = {}): Promise<PeerInfo> {
@@ -72,6 +148,7 @@ export class Peers {
       throw new PeerIdentityMismatchError(expected.toString(), address)
     }
     const id = expected ?? parsed.id
+    this.#assertNotBanned(id)
     const wasKnown = id != null && this.#parts.book.get(id) != null
     const connection = await this.#keeper.dial(
       { ...(id == null ? {} : { id }), addresses: [parsed.address] },
@@ -79,6 +156,7 @@ export class Peers {
     )
     const peer = connection.remotePeer
     try {
+      this.#assertNotBanned(peer)
       await this.#acquainted(connection, options.signal)
     } catch (error) {
       if (id == null || !wasKnown) {
@@ -99,55 +177,128 @@ export class Peers {
     await this.#keeper.forget(peer) // libp2p writes down what it learns while a connection closes
   }
 
-  /** @throws UnknownPeerError */
+  /**
+   * What is known of one peer, at this moment.
+   *
+   * @throws UnknownPeerError
+   */
   get(id: PeerId | string): PeerInfo {
     const peer = toPeerId(id)
-    const known = this.#parts.book.get(peer)
-    const connections = this.#parts.libp2p.getConnections(peer)
-    if (known == null && connections.length === 0) {
+    if (!this.#view.isKnown(peer)) {
       throw new UnknownPeerError(peer.toString())
     }
-    return this.#describe(peer, known, connections)
+    return this.#view.describe(peer)
   }
 
-  /** The peers that pass the filter, connected ones first. */
+  /**
+   * The peers that pass the filter, connected ones first unless `sort` says otherwise. Banned ones are among them even if
+   * nothing else is known of them. It walks through all that are known; to follow changes, listen to the events.
+   *
+   * @throws InvalidArgumentError for a limit that is no whole number of at least 0
+   */
   list(filter: PeerFilter = {}): PeerInfo[] {
-    const peers = new Map<string, PeerId>()
-    for (const connection of this.#parts.libp2p.getConnections()) {
-      peers.set(connection.remotePeer.toString(), connection.remotePeer)
+    return selectPeers(this.#view.facts(), filter).map(({ id }) => this.#view.describe(peerIdFromString(id)))
+  }
+
+  /** Counts of the peers that {@link Peers.list} has, and averages. */
+  stats(): PeersStats {
+    return countPeers(this.#view.facts())
+  }
+
+  /**
+   * Bans a peer, also a trusted or configured one, known or not: its connections are cut at once, and none is made or let
+   * in until the ban is over. Bans are kept over restarts, and take the place of those in force.
+   *
+   * @param options `duration` in milliseconds; without it the ban is for good
+   * @throws UnknownPeerError for what is no peer id, InvalidArgumentError for this node itself, a duration that is none,
+   * and beyond 2048 bans by hand
+   */
+  ban(id: PeerId | string, options: ManualBan = {}): Ban {
+    const peer = this.#toOther(id)
+    return this.#parts.reputation.ban(peer, options)
+  }
+
+  /**
+   * Lifts a ban, and forgives what led to it.
+   *
+   * @param id a peer, or an IP group as {@link Peers.bans} names it
+   * @returns whether there was a ban
+   * @throws UnknownPeerError for what is neither
+   */
+  unban(id: PeerId | string, reason = ''): boolean {
+    const { reputation } = this.#parts
+    return (
+      (typeof id === 'string' && !isPeerId(id) && reputation.unbanGroup(id)) || reputation.unban(toPeerId(id), reason)
+    )
+  }
+
+  /** All bans in force, of peers and of IP groups. */
+  bans(): BannedDetail[] {
+    return this.#parts.reputation.bans()
+  }
+
+  /**
+   * Trusts a peer, or not any more: it is never banned by the node itself. Kept over restarts. It lifts no ban.
+   *
+   * @throws UnknownPeerError for what is no peer id, InvalidArgumentError for this node itself and beyond 1024 peers
+   */
+  trust(id: PeerId | string, isTrusted = true): void {
+    const peer = this.#toOther(id)
+    this.#parts.reputation.trust(peer, isTrusted)
+    this.#tellIfKnown(peer)
+  }
+
+  /** How the reputation of a peer has changed lately, the oldest change first; 16 at most. */
+  history(id: PeerId | string): Change[] {
+    return this.#parts.reputation.history(toPeerId(id))
+  }
+
+  /** All that is held of the reputation of peers, bans included, ready for JSON. */
+  export(): ReputationSnapshot {
+    return this.#parts.reputation.export()
+  }
+
+  /**
+   * Tags a peer, known or not; the tag stands in {@link PeerInfo.tags} until the node stops.
+   *
+   * @throws UnknownPeerError for what is no peer id
+   * @throws InvalidArgumentError for a tag that is empty, longer than 64 characters or one of the node's own
+   * (`bootstrap`, `persistent`, `private`, `unconditional`, `trusted`), and beyond 16 tags of a peer or 1024 tagged peers
+   */
+  tag(id: PeerId | string, tag: string): void {
+    const peer = toPeerId(id)
+    if (this.#tags.add(peer.toString(), tag)) {
+      this.#tellIfKnown(peer)
     }
-    if (filter.connected !== true) {
-      for (const id of this.#parts.book.ids()) {
-        peers.set(id, peerIdFromString(id))
-      }
+  }
+
+  /** Takes a tag off a peer. @returns whether it had it */
+  untag(id: PeerId | string, tag: string): boolean {
+    const peer = toPeerId(id)
+    const had = this.#tags.delete(peer.toString(), tag)
+    if (had) {
+      this.#tellIfKnown(peer)
     }
-    return [...peers.values()].flatMap((id) => {
-      const info = this.#describe(id, this.#parts.book.get(id), this.#parts.libp2p.getConnections(id))
-      const isConnected = info.state === 'connected'
-      const passes =
-        (filter.connected == null || filter.connected === isConnected) &&
-        (filter.source == null || info.sources.includes(filter.source))
-      return passes ? [info] : []
-    })
+    return had
   }
 
   /** Why a peer is or isn't connected, in sentences. Works for unknown peers as well. */
   explain(id: PeerId | string): Explanation {
     const peer = toPeerId(id)
     const { clock, libp2p } = this.#parts
-    const known = this.#parts.book.get(peer)
-    const connections = libp2p.getConnections(peer)
+    const ban = this.#parts.reputation.banOf(peer)
     return explainPeer({
       at: clock.monotonic(),
       now: clock.now(),
-      info: this.#describe(peer, known, connections),
-      isKnown: known != null,
+      info: this.#view.describe(peer),
+      isKnown: this.#parts.book.get(peer) != null,
       dials: this.#keeper.dialState(peer),
       held: this.#keeper.heldReason(peer),
       isSelf: libp2p.peerId.equals(peer),
       peers: this.#keeper.peerCount,
       target: this.#keeper.target,
-      refusal: this.#refusals.get(peer.toString())
+      refusal: this.#refusals.get(peer.toString()),
+      ban
     })
   }
 
@@ -171,63 +322,37 @@ export class Peers {
     }
   }
 
-  #describe(id: PeerId, known: BookEntry | undefined, connections: Connection[]): PeerInfo {
-    const { libp2p, traffic, clock } = this.#parts
-    const [first] = connections
-    const greeting = libp2p.services.hello.get(id)
-    const flows = connections.map((connection) => traffic.of(connection))
-    const persistence = this.#keeper.persistenceOf(id)
-    const key = id.type === 'Ed25519' ? id.publicKey.raw : undefined
-    return {
-      id,
-      ...(key == null ? {} : { publicKey: Buffer.from(key).toString('hex') }),
-      addresses: (known?.addresses ?? []).map(({ text, certified }) => ({ multiaddr: multiaddr(text), certified })),
-      sources: this.#sourcesOf(known, first),
-      firstSeen: known?.firstSeen ?? first?.timeline.open ?? clock.now(),
-      lastSeen: first == null ? (known?.lastSeen ?? clock.now()) : clock.now(),
-      state: this.#stateOf(id, first),
-      ...(first == null
-        ? {}
-        : { connectedSince: first.timeline.open, direction: first.direction, remoteAddress: first.remoteAddr }),
-      bytesIn: sum(flows.map((flow) => flow?.bytesIn ?? 0)),
-      bytesOut: sum(flows.map((flow) => flow?.bytesOut ?? 0)),
-      ...(first?.rtt == null ? {} : { rtt: first.rtt }),
-      ...(greeting == null
-        ? {}
-        : {
-            profile: greeting.profile,
-            agentVersion: greeting.agentVersion,
-            capabilities: {
-              agents: greeting.agents,
-              tools: greeting.tools,
-              resources: greeting.resources,
-              prompts: greeting.prompts
-            }
-          }),
-      ...(persistence == null ? {} : { persistence })
+  #assertNotBanned(id: PeerId | undefined): void {
+    const ban = id == null ? undefined : this.#parts.reputation.banOf(id)
+    if (id != null && ban != null) {
+      throw new PeerBannedError(id.toString(), ban)
     }
   }
 
-  #sourcesOf(known: BookEntry | undefined, connection: Connection | undefined): PeerInfo['sources'] {
-    if (known == null) {
-      return connection?.direction === 'inbound' ? ['inbound'] : []
+  #toOther(id: PeerId | string): PeerId {
+    const peer = toPeerId(id)
+    if (this.#parts.libp2p.peerId.equals(peer)) {
+      throw new InvalidArgumentError('peer', peer.toString(), 'another one than this node itself')
     }
-    return known.firstSeen < this.#parts.startedAt ? [...known.sources, 'store'] : known.sources
+    return peer
   }
 
-  #stateOf(id: PeerId, connection: Connection | undefined): PeerInfo['state'] {
-    if (this.#keeper.isAccepted(id)) {
-      return 'connected'
+  #tellIfKnown(id: PeerId): void {
+    if (this.#view.isKnown(id)) {
+      this.#tell('updated', id)
     }
-    if (connection == null) {
-      return this.#keeper.isDialling(id) ? 'dialling' : 'known'
-    }
-    return this.#parts.libp2p.services.hello.acquaintance(connection).state === 'foreign' ? 'foreign' : 'greeting'
   }
-}
 
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, n) => total + n, 0)
+  #tell(type: 'added' | 'updated', id: PeerId): void {
+    if (this.listenerCount(type) > 0) {
+      this.safeDispatchEvent(type, { detail: this.#view.describe(id) })
+    }
+  }
+
+  #forgotten(id: PeerId): void {
+    this.#memory.delete(id.toString())
+    this.safeDispatchEvent('removed', { detail: { id } })
+  }
 }
 
 function toPeerId(id: PeerId | string): PeerId {

@@ -1,6 +1,8 @@
 import type { DialReason, Refusal } from '@penin/connection-manager'
 import type { MdnsStats } from '@penin/mdns'
 import type { PexStats } from '@penin/pex'
+import type { UdpBroadcastStats } from '@penin/udp-broadcast'
+import type { LegacyStats } from './legacy-wiring.js'
 import type { PeerSource } from '@penin/interface'
 import type { BookStats, BookStorageStats, Store } from '@penin/peer-store'
 
@@ -55,7 +57,16 @@ export interface NodeStats {
   dht: Record<string, { mode: string; peers: number }>
   pex?: PexStats
   mdns?: MdnsStats & { interfaces: string[] }
+  udp?: UdpBroadcastStats & { interfaces: string[] }
+  legacy?: LegacyStats
   book: BookStats & BookStorageStats
+  /** Peers that are remembered, bans in force, and reports of misbehaviour by reason. */
+  reputation: {
+    peers: number
+    bans: number
+    groupBans: number
+    reports: Record<string, number>
+  } & BookStorageStats
   store: ReturnType<Store['stats']>
   memory: { rss: number; heapUsed: number }
   warnings: string[]

@@ -198,7 +198,16 @@ describe('the settings table', () => {
       expect(setting.description, setting.key).not.toBe('')
     }
     const withoutDefault = settings().filter((setting) => setting.default === undefined)
-    expect(withoutDefault.map((setting) => setting.key)).toEqual(['dataDir', 'discovery.mdns.interfaces'])
+    expect(withoutDefault.map((setting) => setting.key)).toEqual([
+      'dataDir',
+      'discovery.mdns.interfaces',
+      'discovery.udpBroadcast.interfaces',
+      'connections.geo.countryFile',
+      'connections.geo.asnFile',
+      'connections.geo.maxPerCountry',
+      'connections.geo.maxPerAsn',
+      'legacyState'
+    ])
   })
 
   it('names no variable and no flag twice', () => {

@@ -1,11 +1,11 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { deadline } from '@penin/interface'
+import { deadline, singleFrames, type SingleFrames } from '@penin/interface'
 import type { Answers } from './answers.js'
 import type { AskerLimits } from './asker-limits.js'
 import { decodeRequest, encodeAnswer, type Request } from './codec.js'
 import type { Refusal } from './counters.js'
 import { PexFloodError, PexMalformedError, PexStrangerError } from './errors.js'
-import { pexFrames, type Frames } from './frames.js'
+import { PEX_FRAMES } from './protocol.js'
 import { reportOffence, tellerOf, unlessAborted, type Surroundings } from './surroundings.js'
 
 /** Answers the questions of others. */
@@ -61,7 +61,7 @@ export class Answerer {
       reporter?.report(peer, { reason: 'pex-flood', tolerance: 'mid' })
       throw new PexFloodError(peer.toString())
     }
-    const frames = pexFrames(stream)
+    const frames = singleFrames(stream, PEX_FRAMES)
     const { record, want } = await readRequest(frames, signal)
     if (verdict !== 'answer') {
       counters.stats.refused[verdict]++
@@ -81,7 +81,7 @@ export class Answerer {
 }
 
 /** The question, which is all that the asker sends on a stream. */
-async function readRequest(frames: Frames, signal: AbortSignal): Promise<Request> {
+async function readRequest(frames: SingleFrames, signal: AbortSignal): Promise<Request> {
   const bytes = await frames.read(signal)
   const request = decodeRequest(bytes)
   await frames.end(signal)

@@ -9,7 +9,7 @@ import type {
   TypedEventTarget
 } from '@libp2p/interface'
 import type { ConnectionManager } from '@libp2p/interface-internal'
-import { deadline, NotRunningError, shuffled, type Timer } from '@penin/interface'
+import { deadline, NotRunningError, shuffled, singleFrames, type Timer } from '@penin/interface'
 import type { AskSchedule } from './ask-schedule.js'
 import { decodeAnswer, encodeRequest, MAX_RECORDS } from './codec.js'
 import {
@@ -20,9 +20,8 @@ import {
   PexNotConnectedError,
   PexStrangerError
 } from './errors.js'
-import { pexFrames } from './frames.js'
 import { type AskLimits } from './limits.js'
-import { PEX_PROTOCOL } from './protocol.js'
+import { PEX_FRAMES, PEX_PROTOCOL } from './protocol.js'
 import { reportOffence, tellerOf, unlessAborted, type Surroundings } from './surroundings.js'
 
 /** Records wanted for each peer wanted: under a third of the dials to peers that one has only heard of succeed. */
@@ -330,7 +329,7 @@ export class Asker {
 
 /** One question and one answer; after either comes the end. */
 async function converse(stream: Stream, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]> {
-  const frames = pexFrames(stream)
+  const frames = singleFrames(stream, PEX_FRAMES)
   await frames.write(request, signal)
   await stream.close({ signal })
   const records = decodeAnswer(await frames.read(signal))

@@ -1,13 +1,10 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
-import type { Connection, Stream } from '@libp2p/interface'
-import { streamPair } from '@libp2p/utils'
+import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { until } from '@penin/testing'
-import fc from 'fast-check'
 import type { Libp2p } from 'libp2p'
 import { afterEach, describe, expect, it } from 'vitest'
-import { pexFrames } from '../src/frames.js'
-import { encodeAnswer, encodeRequest, PEX_PROTOCOL } from '../src/index.js'
+import { encodeAnswer, PEX_PROTOCOL } from '../src/index.js'
 import { exchanger, plainNode, recordOf, somebody } from './support.js'
 
 const record = await recordOf(await somebody())
@@ -93,55 +90,4 @@ describe('A6: a connection that breaks in the middle of a message is nobody’s 
     expect(await outcome).toMatchObject({ name: 'PexFailedError' })
     expect([a.reporter.reports, a.service.stats().askFailures]).toMatchObject([[], { failed: 1, malformed: 0 }])
   })
-})
-
-/** How a stream can end without its user having meant it. */
-const ends: Record<string, (stream: Stream) => void> = {
-  'the connection broke': (stream) => {
-    ;(stream as Stream & { onTransportClosed: () => void }).onTransportClosed()
-  },
-  'the connection broke with an error': (stream) => {
-    ;(stream as Stream & { onTransportClosed: (error: Error) => void }).onTransportClosed(new RangeError('ECONNRESET'))
-  },
-  'the other end was reset': (stream) => {
-    ;(stream as Stream & { onRemoteReset: () => void }).onRemoteReset()
-  },
-  'time was up': (stream) => {
-    stream.abort(new RangeError('late'))
-  }
-}
-
-it('A6: an honest message is never malformed, whatever the network cuts it into and wherever it ends', async () => {
-  const request = encodeRequest({ want: 9, record })
-  const message = Buffer.concat([Buffer.from([(request.length & 127) | 128, request.length >> 7]), request])
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.integer({ min: 1, max: message.length }), { maxLength: 6 }),
-      fc.nat(message.length),
-      fc.constantFrom(...Object.keys(ends)),
-      async (cuts, length, end) => {
-        const [near, far] = await streamPair({ protocol: PEX_PROTOCOL, delay: 0 })
-        const frames = pexFrames(far)
-        const signal = AbortSignal.timeout(5_000)
-        const reading = frames.read(signal).then(
-          (bytes) => [...bytes],
-          ({ name }: Error) => name
-        )
-        const places = [...new Set([0, ...cuts.filter((cut) => cut < length), length])].sort((a, b) => a - b)
-        for (const [i, place] of places.entries()) {
-          near.send(new Uint8Array(message.subarray(place, places[i + 1] ?? place)))
-          await Promise.resolve()
-        }
-        if (length === message.length) {
-          expect(await reading).toEqual([...request])
-          return
-        }
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        ends[end]?.(far)
-        expect(await reading).not.toBe('PexMalformedError')
-        near.abort(new RangeError('done'))
-      }
-    ),
-    { numRuns: 60 }
-  )
 })

@@ -109,7 +109,10 @@ export class Demo {
     const tag = Buffer.from((this.#parts.rng ?? systemRng).bytes(4)).toString('hex')
     const configFile = join(folder, 'config.json')
     // A service name of its own keeps the demo apart from other nodes on this machine.
-    await writeFile(configFile, JSON.stringify({ discovery: { mdns: { serviceTag: `_penin-${tag}._udp.local` } } }))
+    await writeFile(
+      configFile,
+      JSON.stringify({ discovery: { mdns: { serviceTag: `_penin-${tag}._udp.local` }, udpBroadcast: false } })
+    )
     const network = new DemoNetwork({
       folder,
       networkId: `demo-${tag}`,

@@ -4,7 +4,7 @@
 export * from './errors.js'
 export * from './eviction.js'
 export { geoLimits, type GeoLimits, type GeoLimitsInit, type GeoRefusal } from './geo-limits.js'
-export { inboundSubnet, keyedGroup, netGroup, type PeerScope } from './groups.js'
+export { inboundSubnet, isGrouped, keyedGroup, netGroup, type PeerScope } from './groups.js'
 export * from './limits.js'
 export * from './outbound-situation.js'
 export { planOutbound } from './outbound.js'

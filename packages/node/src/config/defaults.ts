@@ -32,6 +32,7 @@ export interface NodeConfig {
     minOutbound: number
     overflow: number
     maxPerSubnet: number
+    geo?: { countryFile?: string; asnFile?: string; maxPerCountry?: number; maxPerAsn?: number }
     parallelDials: number
     dialTimeout: number
     inboundBurst: number
@@ -73,7 +74,7 @@ const DEFAULTS: NodeConfig = {
     target: 16,
     max: 32,
     ...places('standard'),
-    overflow: 0,
+    overflow: 8,
     maxPerSubnet: MAX_PER_SUBNET,
     parallelDials: 8,
     dialTimeout: 10_000,
@@ -86,7 +87,7 @@ const DEFAULTS: NodeConfig = {
 }
 
 const PROFILE_CONNECTIONS: Record<Profile, Partial<NodeConfig['connections']>> = {
-  minimal: { target: 4, max: 8, ...places('minimal'), parallelDials: 4 },
+  minimal: { target: 4, max: 8, ...places('minimal'), overflow: 4, parallelDials: 4 },
   standard: {},
   bridge: {
     target: 64,

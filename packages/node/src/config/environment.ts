@@ -40,6 +40,9 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
     names.set('discovery.mdns.enabled', 'P2P_DISCOVERY_METHOD')
     assign(config, 'discovery.mdns.enabled', discoversByItself(method))
     assign(config, 'discovery.dht.enabled', discoversByItself(method))
+    if (!discoversByItself(method) && !names.has('discovery.udpBroadcast.enabled')) {
+      assign(config, 'discovery.udpBroadcast.enabled', false)
+    }
   }
   const unknown = Object.keys(env).filter((name) => name.startsWith(PREFIX) && !known.has(name))
   return { config, names, unknown }

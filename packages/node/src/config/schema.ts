@@ -100,7 +100,9 @@ const udpSchema = z.strictObject(
   {
     enabled: flag()
       .optional()
-      .describe('Find peers on the local network by UDP beacons, which Python PENIN nodes understand; on with legacyState')
+      .describe(
+        'Find peers on the local network by UDP beacons, which Python PENIN nodes understand; on with legacyState'
+      )
       .meta({ env: ['PENIN_UDP'], flag: '--udp' }),
     interfaces: texts('interface names or addresses such as eth0 or 127.0.0.1')
       .optional()
@@ -234,6 +236,22 @@ export const configSchema = z.strictObject({
       maxPerSubnet: count(1, 20_000)
         .optional()
         .describe('Inbound connections of one public IPv4 /24 or IPv6 /48, at most'),
+      geo: z
+        .strictObject({
+          countryFile: z
+            .string({ error: 'a path' })
+            .min(1, 'a path')
+            .optional()
+            .describe('An MMDB file with countries'),
+          asnFile: z
+            .string({ error: 'a path' })
+            .min(1, 'a path')
+            .optional()
+            .describe('An MMDB file with network numbers'),
+          maxPerCountry: count(1, 20_000).optional().describe('Connections of one country, at most'),
+          maxPerAsn: count(1, 20_000).optional().describe('Connections of one network (ASN), at most')
+        })
+        .optional(),
       parallelDials: count(1, 256).optional().describe('Dials under way, at most'),
       dialTimeout: ms(100, 120_000).optional().describe('For one dial, name look-up and handshake included'),
       inboundBurst: count(1, 100_000).optional().describe('New connections from one address (IPv6: one /64) at once'),

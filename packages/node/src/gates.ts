@@ -1,0 +1,90 @@
+import type { PeerId } from '@libp2p/interface'
+import {
+  Admission,
+  geoLimits,
+  InboundSubnets,
+  type EvictionCandidate,
+  type GeoLimits,
+  type Refusal,
+  type Reputation,
+  type TrafficMeter,
+  type TrimmerInit
+} from '@penin/connection-manager'
+import type { Clock, Rng } from '@penin/interface'
+import type { AddressBook } from '@penin/peer-store'
+import type { NodeConfig } from './config/defaults.js'
+import { connectionLimits, type NodeServices } from './libp2p.js'
+
+/** What decides who gets in and who has to go. */
+export interface GateParts {
+  config: NodeConfig
+  book: AddressBook
+  reputation: Reputation
+  geo: GeoLimits | undefined
+  /** The services of the running node; undefined before it is built. */
+  services: () => NodeServices | undefined
+  onRefusal: (refusal: Refusal) => void
+  traffic: TrafficMeter
+  clock: Clock
+  rng: Rng
+}
+
+/**
+ * Limits by country and network, if the configuration has any.
+ *
+ * @throws GeoDatabaseError, InvalidArgumentError
+ */
+export async function openGeoLimits({ connections }: Pick<NodeConfig, 'connections'>): Promise<GeoLimits | undefined> {
+  return connections.geo == null ? undefined : geoLimits(connections.geo)
+}
+
+/** The connection gater of a node. */
+export function nodeAdmission(parts: GateParts): Admission {
+  const { config, book, reputation, geo, services, onRefusal, traffic, clock } = parts
+  const { inboundBurst, inboundPerSecond, overflow, maxPerSubnet } = config.connections
+  return new Admission({
+    limits: connectionLimits(config),
+    overflow,
+    inboundRate: { burst: inboundBurst, perSecond: inboundPerSecond },
+    bans: reputation,
+    subnets: new InboundSubnets({ maxPerSubnet }),
+    geo,
+    isUnconditional: (id) => book.marks(id).unconditional === true,
+    isExempt: (id, direction) => {
+      const keeper = services()?.keeper
+      // Asked for: outbound only. While the program dials an address without an id, whoever comes in could be meant.
+      return keeper?.persistenceOf(id) != null || (direction === 'outbound' && keeper?.isAskedFor(id) === true)
+    },
+    makeRoom: async (newcomer) => services()?.trimmer.makeRoom(newcomer) ?? false,
+    onRefusal,
+    traffic,
+    clock
+  })
+}
+
+/** What lets surplus peers go, and makes room for others. */
+export function trimmerInit(parts: GateParts): TrimmerInit {
+  const { config, reputation, services, clock, rng } = parts
+  return {
+    limits: connectionLimits(config),
+    target: config.connections.max,
+    release: (id) => {
+      services()?.keeper.release(id)
+    },
+    exemption: (id) => exemptionOf(id, parts),
+    isBusy: (id) => services()?.keeper.isAskedFor(id) ?? false,
+    score: (id) => reputation.score(id),
+    clock,
+    rng
+  }
+}
+
+function exemptionOf(id: PeerId, { book, reputation, services }: GateParts): EvictionCandidate['exempt'] {
+  if (book.marks(id).unconditional === true) {
+    return 'unconditional'
+  }
+  if (services()?.keeper.persistenceOf(id) != null) {
+    return 'persistent'
+  }
+  return reputation.isTrusted(id) ? 'trusted' : undefined
+}
