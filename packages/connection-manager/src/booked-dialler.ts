@@ -40,19 +40,20 @@ export class BookedDialler {
     } catch (error) {
       const { name, message } = error as Error
       if (signal?.aborted !== true && name !== 'DialSelfError') {
-        this.#blame(target.id, message)
         const inconclusive = !this.parts.isOnline() || name === 'NoAddressesError' || isRefusedHere(error)
+        this.#blame(target.id, message, inconclusive)
         onEnd({ ...detail, ...who, ok: false, error: message, ...(inconclusive && { inconclusive }) })
       }
       throw error
     }
   }
 
-  #blame(id: PeerId | undefined, error: string): void {
-    const { book, memory, clock, isOnline } = this.parts
+  /** It is not dialled again at once in any case. */
+  #blame(id: PeerId | undefined, error: string, inconclusive: boolean): void {
+    const { book, memory, clock } = this.parts
     if (id != null) {
       memory.failed(id.toString(), clock.monotonic(), error)
-      book.failed(id, { offline: !isOnline() })
+      book.failed(id, { offline: inconclusive })
     }
   }
 

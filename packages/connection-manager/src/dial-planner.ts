@@ -154,7 +154,8 @@ export class DialPlanner {
 
   #isBusy(entry: ConfiguredEntry): boolean {
     const who = (entry.id ?? entry.answeredBy)?.toString()
-    return (who != null && this.#parts.links.has(who)) || this.#underWay.has(nameOf(entry))
+    const isThere = who != null && this.#parts.links.has(who)
+    return isThere || this.#underWay.has(nameOf(entry)) || (who != null && this.#parts.book.bannedUntil(who) != null)
   }
 }
 

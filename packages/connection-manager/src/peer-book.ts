@@ -48,6 +48,8 @@ export interface PeerBook {
   /** Says that a peer is never to be displaced, or that it may be again. */
   mark(id: PeerId | string, marks: { persistent: boolean }): void
   marked(): ReadonlyArray<{ readonly id: string; readonly marks: { readonly persistent?: boolean } }>
+  /** Until when the peer is banned, wall clock; undefined if it is not. The book itself never chooses one that is. */
+  bannedUntil(id: PeerId | string): number | undefined
   /** Clears out some of what is of no use any more. */
   expire(): void
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, printable } from '@penin/interface'
 
-/** Tags that the node gives itself; see {@link PeerTags}. */
-export const OWN_TAGS = ['bootstrap', 'persistent', 'private', 'unconditional', 'trusted'] as const
+/** Tags that the node gives itself. */
+const OWN_TAGS = ['bootstrap', 'persistent', 'private', 'unconditional', 'trusted'] as const
 
 /** Peers with tags, at most. */
 export const MAX_TAGGED_PEERS = 1024

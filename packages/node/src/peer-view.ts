@@ -15,7 +15,7 @@ import type { PeerTags } from './peer-view-tags.js'
 export const ALIVE_FOR = 300_000
 
 /** Below the health that a peer has before anybody has dialled it, dials and pings have failed more than succeeded. */
-export const ALIVE_HEALTH = 0.5
+const ALIVE_HEALTH = 0.5
 
 /** What a {@link PeerView} joins. */
 export interface PeerViewParts {

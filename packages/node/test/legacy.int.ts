@@ -78,8 +78,8 @@ describe('beacons of a node', () => {
       [a, b],
       [b, a]
     ] as const) {
-      await until(() => one.peers.list({ connected: true }).some((peer) => peer.id.equals(other.id)), 10_000)
-      await until(() => one.peers.get(other.id).sources.includes('udp'), 10_000)
+      await until(() => one.peers.list({ connected: true }).some((peer) => peer.id.equals(other.id)))
+      await until(() => one.peers.get(other.id).sources.includes('udp'))
     }
     expect(a.stats().udp).toMatchObject({ interfaces: ['lo'], legacy: 0 })
     expect(a.stats().legacy).toBeUndefined()
@@ -90,7 +90,7 @@ describe('beacons of a node', () => {
     const port = await freePort()
     const a = await start(port)
     await start(port, { networkId: 'another' })
-    await until(() => (a.stats().udp?.dropped['other-network'] ?? 0) > 0, 10_000)
+    await until(() => (a.stats().udp?.dropped['other-network'] ?? 0) > 0)
     expect(a.peers.list()).toEqual([])
   })
 
@@ -109,7 +109,7 @@ describe('beacons of a node', () => {
       bootstrap: [String(node.addresses[0])]
     })
     undo.push(async () => other.stop())
-    await until(() => node.peers.list({ connected: true }).length === 1, 10_000)
+    await until(() => node.peers.list({ connected: true }).length === 1)
   })
 })
 
@@ -128,7 +128,7 @@ describe('Python nodes around a node', () => {
     const called: string[] = []
     const end = node.legacy.onPeer(({ id, address, port: at }) => called.push(`${id} ${address ?? ''}:${at}`))
     await beacon(port, 'node-alpha')
-    await until(() => called.length > 0, 10_000)
+    await until(() => called.length > 0)
     expect(called).toEqual([`node-alpha 127.0.0.1:${port}`])
     expect(discovered).toMatchObject([{ id: 'node-alpha', address: '127.0.0.1', port, timestamp: 1_795_204_786.388 }])
     expect(node.legacy.peers()).toMatchObject([{ id: 'node-alpha' }])
@@ -138,7 +138,7 @@ describe('Python nodes around a node', () => {
     expect(late).toEqual(['node-alpha'])
     end()
     await beacon(port, 'node-beta')
-    await until(() => late.length === 2, 10_000)
+    await until(() => late.length === 2)
     expect(called).toHaveLength(1)
 
     expect(node.stats()).toMatchObject({ udp: { legacy: 2 }, legacy: { knownPeers: 2, messages: { sent: 0 } } })
@@ -160,7 +160,7 @@ describe('Python nodes around a node', () => {
     })
     node.legacy.onPeer(({ id }) => heard.push(id))
     await beacon(port, 'node-alpha')
-    await until(() => heard.length > 0, 10_000)
+    await until(() => heard.length > 0)
     expect(node.warnings).toEqual([expect.stringContaining('TypeError: mine\\u{1b}[2J')])
   })
 
@@ -170,7 +170,7 @@ describe('Python nodes around a node', () => {
     await mkdir(dir)
     const node = await start(port, { legacyState: join(dir, 'state.json') })
     await beacon(port, 'node-alpha')
-    await until(() => node.stats().legacy?.knownPeers === 1, 10_000)
+    await until(() => node.stats().legacy?.knownPeers === 1)
     await rm(dir, { recursive: true })
     await node.stop()
     expect(node.warnings).toEqual([expect.stringMatching(/^legacy state: .*state\.json can't be written/)])
@@ -196,7 +196,7 @@ describe('Python nodes around a node', () => {
     const port = await freePort()
     const a = await start(port, { legacyState: join(dir, 'a.json') })
     const b = await start(port, { legacyMessages: true })
-    await until(() => a.peers.list({ connected: true }).length === 1, 10_000)
+    await until(() => a.peers.list({ connected: true }).length === 1)
     const answer = await a.legacy.messages?.heartbeat(b.id)
     expect(answer).toMatchObject({ sender_id: b.id.toString(), payload: { status: 'healthy' } })
     expect(a.stats().legacy?.messages).toMatchObject({ sent: 1, received: 1 })

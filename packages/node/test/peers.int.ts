@@ -24,6 +24,7 @@ it('a peer that is banned is disconnected at once, not dialled, and refused on r
   expect(isConnected(a, b)).toBe(false)
   expect(a.peers.explain(b.id).reasons[0]).toMatch(/^Banned for another 60 min: test \(by operator\)\.$/)
   expect(a.stats().reputation).toMatchObject({ bans: 1, groupBans: 0 })
+  expect(a.stats().connections.refused.banned).toBeGreaterThan(0)
   expect(dialled.filter((target) => target.includes(b.id.toString()))).toEqual([])
   expect(a.peers.unban(b.id)).toBe(true)
   expect((await a.peers.add(b.addresses[0]?.toString() ?? '')).state).toBe('connected')

@@ -18,8 +18,14 @@ export const DEFAULT_MAX_SIZE = (NEW_BUCKETS + TRIED_BUCKETS) * BUCKET_SIZE
 /** One source group reaches so many of the new buckets: 6.25 %, as in Core (64 of 1024). */
 export const NEW_BUCKETS_PER_SOURCE = 16
 
-/** Buckets that an entry may go to for one source group: the first that has room for it. Core: 1. */
+/**
+ * Buckets that an entry may go to for one source group while the book is nearly empty: the first that has room for it.
+ * Core: 1, always.
+ */
 export const NEW_CHOICES = 3
+
+/** Up to this share of its new places a book counts as nearly empty: as many as one source group can fill. */
+export const ROOMY_SHARE = NEW_BUCKETS_PER_SOURCE / NEW_BUCKETS
 
 /** One address group reaches so many of the tried buckets: 6.25 %; Core: 8 of 256. */
 export const TRIED_BUCKETS_PER_GROUP = 4

@@ -36,7 +36,7 @@ export class Placement {
 
   /**
    * The places among the new for an entry of `group` that somebody of `sourceGroup` has named, the first one first. There
-   * are {@link NEW_CHOICES}: with one, a network that lives in one /16 and has its peers named by one bootstrap node would
+   * are {@link NEW_CHOICES}, for books that are nearly empty: with one, a network that lives in one /16 and has its peers named by one bootstrap node would
    * have one bucket, and of 10 peers one would be lost in every other book. Whatever group the peers have, the source group
    * reaches no more buckets than before.
    */

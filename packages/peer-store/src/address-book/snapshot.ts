@@ -105,7 +105,7 @@ function restoreTried(entry: Entry, { tables }: Intake): boolean {
 function restoreNew(entry: Entry, stored: StoredEntry, { tables }: Intake): boolean {
   const groups = stored.newGroups.length === 0 ? [entry.sourceGroup] : stored.newGroups
   for (const sourceGroup of groups) {
-    const place = tables.findNew(entry.id, entry.group, sourceGroup, never)
+    const place = tables.findNew(entry.id, entry.group, sourceGroup, never, true)
     if (place != null) {
       tables.placeNew(entry, place, sourceGroup)
     }

@@ -3,7 +3,7 @@ import { appended } from './appended.js'
 import { BucketTable } from './bucket-table.js'
 import { HostIndex } from './host-index.js'
 import { IndexedSet } from './indexed-set.js'
-import { MAX_NEW_PLACES, NEW_BUCKETS, TRIED_BUCKETS } from './parameters.js'
+import { MAX_NEW_PLACES, NEW_BUCKETS, TRIED_BUCKETS, ROOMY_SHARE } from './parameters.js'
 import type { DirectScope } from './address-facts.js'
 import type { Entry, StoredAddress } from './entry.js'
 import type { Placement } from './placement.js'
@@ -74,8 +74,19 @@ export class Tables {
     this.#link(entry)
   }
 
-  /** A place among the new that the entry may take; undefined if all are taken, or it stands there already. */
-  findNew(id: string, group: string, sourceGroup: string, may: MayDisplace): number | undefined {
+  /**
+   * A place among the new that the entry may take; undefined if all are taken, or it stands there already.
+   *
+   * @param hasChoice whether the second and third place may be taken as well. @default while the book is nearly empty: in a
+   * full one that would give whoever has few groups three times the share
+   */
+  findNew(
+    id: string,
+    group: string,
+    sourceGroup: string,
+    may: MayDisplace,
+    hasChoice = this.counts.new < this.fresh.places.length * ROOMY_SHARE
+  ): number | undefined {
     let takeable: number | undefined
     for (const place of this.placement.newPlaces(group, sourceGroup, id)) {
       const incumbent = this.fresh.at(place)
@@ -88,6 +99,9 @@ export class Tables {
       }
       if (takeable == null && may(incumbent)) {
         takeable = place
+      }
+      if (!hasChoice) {
+        break
       }
     }
     return takeable
