@@ -1,5 +1,5 @@
 /**
- * Contracts that all PENIN packages share. Nothing here does I/O.
+ * Contracts that all PENIN packages share, and what they would all write alike. Nothing here opens a file or a socket.
  *
  * @packageDocumentation
  */

@@ -1,63 +1,21 @@
-import { BlockList, isIPv4 } from 'node:net'
 import { CODE_IP4, CODE_IP6, CODE_P2P, CODE_P2P_CIRCUIT, CODE_TCP, CODE_UDP, multiaddr } from '@multiformats/multiaddr'
+import { ipScope, kindOfIp6, parseIp6 } from '@penin/interface'
 import { inSubnet } from './interfaces.js'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { AddressScope } from '@penin/interface'
 import type { Link } from './interfaces.js'
 
 /**
  * How far an IP address reaches. `link-local` is IPv6 only: such an address can't be dialled without a zone, and a
- * zone means nothing on another host. `unusable` is everything nobody can connect to: unspecified, multicast,
- * broadcast, reserved, and IPv4-mapped IPv6, which is a way to write an address so that filters miss it.
+ * zone means nothing on another host. The other scopes are those of {@link AddressScope}.
  */
-export type Scope = 'loopback' | 'private' | 'link-local' | 'public' | 'unusable'
-
-/** Of RFC 6890 and the registries it set up; what isn't listed is public. */
-const SUBNETS: ReadonlyArray<readonly [Scope, ReadonlyArray<readonly [string, number]>]> = [
-  [
-    'unusable',
-    [
-      ['0.0.0.0', 8],
-      ['224.0.0.0', 3],
-      ['::', 128],
-      ['::ffff:0:0', 96],
-      ['ff00::', 8]
-    ]
-  ],
-  [
-    'loopback',
-    [
-      ['127.0.0.0', 8],
-      ['::1', 128]
-    ]
-  ],
-  ['link-local', [['fe80::', 10]]],
-  [
-    'private',
-    [
-      ['10.0.0.0', 8],
-      ['172.16.0.0', 12],
-      ['192.168.0.0', 16],
-      ['169.254.0.0', 16],
-      ['100.64.0.0', 10],
-      ['fc00::', 7]
-    ]
-  ]
-]
-
-const SCOPES = SUBNETS.map(([scope, subnets]) => {
-  // a list per family, because an IPv4 rule also matches IPv4-mapped addresses and would hide the rule for those
-  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
-  for (const [net, prefix] of subnets) {
-    const family = isIPv4(net) ? 'ipv4' : 'ipv6'
-    lists[family].addSubnet(net, prefix, family)
-  }
-  return { scope, lists }
-})
+export type Scope = Exclude<AddressScope, 'onion'> | 'link-local'
 
 /** The scope of an IP address without a zone. */
 export function scopeOf(ip: string): Scope {
-  const family = isIPv4(ip) ? 'ipv4' : 'ipv6'
-  return SCOPES.find(({ lists }) => lists[family].check(ip, family))?.scope ?? 'public'
+  const words = parseIp6(ip)
+  if (words != null && kindOfIp6(words) === 'link-local') return 'link-local'
+  return ipScope(ip)
 }
 
 /** Host and port of a multiaddr that starts with an IP address and a TCP or UDP port; undefined for any other. */

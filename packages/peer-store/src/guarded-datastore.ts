@@ -6,6 +6,7 @@ import { DatastoreReadError, DatastoreWriteError } from './errors.js'
 import { tell } from './events.js'
 import { plainBytes, readRows, readTextRows } from './level-rows.js'
 import { describe, faultOf } from './leveldb-errors.js'
+import { deletion } from './overlay.js'
 import { PEER_PREFIX } from './peer-records.js'
 import { SafeWriter } from './safe-writer.js'
 import type { StoreEventListener, StoreStats } from './events.js'
@@ -75,7 +76,7 @@ export class GuardedDatastore extends BaseDatastore {
   }
 
   override async delete(key: Key, options?: AbortOptions): Promise<void> {
-    await this.#write([{ type: 'del', key: key.toString() }], options)
+    await this.#write([deletion(key)], options)
   }
 
   override batch(): Batch {
@@ -85,7 +86,7 @@ export class GuardedDatastore extends BaseDatastore {
         ops.push(putOp(key, value))
       },
       delete: (key) => {
-        ops.push({ type: 'del', key: key.toString() })
+        ops.push(deletion(key))
       },
       commit: async (options) => {
         const all = ops

@@ -1,5 +1,24 @@
-/** One change of one record, as classic-level's `batch` takes it. */
-export type WriteOp = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string }
+import type { Key } from 'interface-datastore'
+
+/**
+ * One change of one record. `bytes` is there for a key that is no valid UTF-8: in its text the invalid parts are U+FFFD,
+ * so only by its bytes can it be deleted.
+ */
+export type WriteOp = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string; bytes?: Uint8Array }
+
+/** What invalid UTF-8 becomes in text. */
+const REPLACEMENT = '\uFFFD'
+
+/** Whether a key's text may be another key's as well. */
+export function isInexact(text: string): boolean {
+  return text.includes(REPLACEMENT)
+}
+
+/** The deletion of a record, whatever its key is made of. */
+export function deletion(key: Key): WriteOp {
+  const text = key.toString()
+  return isInexact(text) ? { type: 'del', key: text, bytes: key.uint8Array() } : { type: 'del', key: text }
+}
 
 /** How much an {@link Overlay} may hold. */
 export interface OverlayLimits {

@@ -1,12 +1,15 @@
 import { canReopen } from './disk-probe.js'
 import { tell } from './events.js'
 import { errorCode, writeFailureOf } from './leveldb-errors.js'
-import { Overlay } from './overlay.js'
+import { deletion, Overlay } from './overlay.js'
 import type { StoreEventListener, WriteFailure } from './events.js'
 import type { Level } from './level-rows.js'
 import type { OverlayLimits, WriteOp } from './overlay.js'
 import type { Clock } from '@penin/interface'
+import type { BatchOperation } from 'classic-level'
 import type { Key } from 'interface-datastore'
+
+type LevelOp = BatchOperation<Level, string | Uint8Array, Uint8Array>
 
 /** What a {@link SafeWriter} needs. */
 export interface SafeWriterInit {
@@ -102,7 +105,7 @@ export class SafeWriter {
     const change = this.overlay.get(text)
     if (this.#degraded || change !== undefined) {
       if (change === undefined || (change.type === 'put' && change.value === value)) {
-        this.overlay.add([{ type: 'del', key: text }])
+        this.overlay.add([deletion(key)])
       }
       return
     }
@@ -146,7 +149,7 @@ export class SafeWriter {
     const { level } = this.#init
     const [first] = ops
     if (first === undefined) return
-    if (ops.length > 1) await level.batch(ops)
+    if (ops.length > 1 || 'bytes' in first) await level.batch(ops.map(levelOp), {})
     else if (first.type === 'put') await level.put(first.key, first.value)
     else await level.del(first.key)
   }
@@ -170,7 +173,7 @@ export class SafeWriter {
     if (!opened) return
     const changes = this.overlay.changes()
     try {
-      if (changes.length > 0) await level.batch(changes, { sync: true })
+      if (changes.length > 0) await level.batch(changes.map(levelOp), { sync: true })
     } catch {
       this.writeErrors++
       return
@@ -191,4 +194,9 @@ export class SafeWriter {
       return false
     }
   }
+}
+
+/** A change as classic-level's `batch` takes it. */
+function levelOp(op: WriteOp): LevelOp {
+  return op.type === 'del' && op.bytes != null ? { type: 'del', key: op.bytes, keyEncoding: 'view' } : op
 }

@@ -23,7 +23,7 @@ function livelyBook(count: number): ReturnType<typeof makeBook> {
 }
 
 describe('floods', () => {
-  it('10^6 addresses of one source group hold at most 6.25 % of new and displace nobody who is not terrible', () => {
+  it('A11: 10^6 addresses of one source group hold at most 6.25 % of new and displace nobody who is not terrible', () => {
     const { book, clock } = livelyBook(3000)
     clock.tick(HOUR)
     const before = new Set([...idsOf(book, 'new'), ...idsOf(book, 'tried')])
@@ -40,7 +40,7 @@ describe('floods', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('keeps the share of one source group when maxSize is low', () => {
+  it('A11: keeps the share of one source group when maxSize is low', () => {
     const { book } = makeBook({ maxSize: 1000 })
     for (let n = 0; n < 20_000; n++) {
       book.add(candidate(n, { sourceGroup: '66.66' }))
@@ -54,7 +54,7 @@ describe('floods', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('a group whose peers all answer reaches 4 of the 64 tried buckets', () => {
+  it('A11: a group whose peers all answer reaches 4 of the 64 tried buckets', () => {
     const { book, clock } = makeBook()
     for (let n = 0; n < 3000; n++) {
       const address = `/ip4/66.66.${n % 250}.${1 + Math.floor(n / 250)}/tcp/4001`
@@ -67,7 +67,7 @@ describe('floods', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('10^4 ids at one IP address: 4 are kept; the same for an IPv6 /64', () => {
+  it('A4, A14: 10^4 ids at one IP address: 4 are kept; the same for an IPv6 /64', () => {
     const { book } = makeBook()
     const reasons = new Set<string>()
     for (let n = 0; n < 10_000; n++) {
@@ -80,7 +80,7 @@ describe('floods', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('the ids of one IP address can be reached, and still be 4', () => {
+  it('A14: the ids of one IP address can be reached, and still be 4', () => {
     const { book, clock } = makeBook()
     for (let n = 0; n < 100; n++) {
       book.add(candidate(n, { multiaddrs: [`/ip4/5.6.7.8/tcp/${1 + n}`] }))
@@ -108,7 +108,7 @@ describe('floods', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('one id with 10^4 addresses keeps 8, whether at once or one by one', () => {
+  it('A4: one id with 10^4 addresses keeps 8, whether at once or one by one', () => {
     const { book } = makeBook()
     const addresses = Array.from({ length: 10_000 }, (_, n) => `/ip4/${ipOf(n)}/tcp/4001`)
     book.add(candidate(1, { multiaddrs: addresses }))
@@ -156,7 +156,7 @@ describe('floods', () => {
 })
 
 describe('what a peer says of itself', () => {
-  it('own id, own address, another id in the address and unroutable addresses are refused with reasons', () => {
+  it('A4: own id, own address, another id in the address and unroutable addresses are refused with reasons', () => {
     const { book } = makeBook()
     book.setOwnAddresses(['/ip4/8.8.8.8/tcp/4001', '/ip4/192.168.1.2/tcp/4001'])
     const reasonOf = (multiaddrs: string[]): unknown => {
@@ -191,7 +191,7 @@ describe('what a peer says of itself', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('an older or equal signed record changes nothing, unsigned addresses never replace signed ones', () => {
+  it('A7: an older or equal signed record changes nothing, unsigned addresses never replace signed ones', () => {
     const { book } = makeBook()
     book.add(signed(1, 5n, { multiaddrs: ['/ip4/1.1.1.1/tcp/1'] }))
     expect(book.add(signed(1, 4n, { multiaddrs: ['/ip4/2.2.2.2/tcp/1'] }))).toMatchObject({ reason: 'old-record' })
@@ -229,7 +229,7 @@ describe('what a peer says of itself', () => {
 })
 
 describe('holes of a known implementation', () => {
-  it('b. the source group is the observed one: no address that a peer claims changes it', () => {
+  it('CometBFT hole b: the source group is the observed one: no address that a peer claims changes it', () => {
     const { book } = makeBook()
     const observed = addressGroup('/ip4/66.66.1.2/tcp/50123')
     for (let n = 0; n < 30_000; n++) {
@@ -240,7 +240,7 @@ describe('holes of a known implementation', () => {
     expect(book.stats().newPlaces).toBeLessThanOrEqual(16 * 64)
   })
 
-  it('c. the key of the placement is kept: after a restart every entry stands where it stood', async () => {
+  it('CometBFT hole c: the key of the placement is kept: after a restart every entry stands where it stood', async () => {
     const datastore = new MemoryDatastore()
     const open = async (seed: number) => openAddressBook({ datastore, selfId: SELF, rng: seededRng(seed) })
     const first = await open(1)
@@ -259,13 +259,13 @@ describe('holes of a known implementation', () => {
     await second.close()
   })
 
-  it('d. malformed JSON is a typed error', () => {
+  it('CometBFT hole d: malformed JSON is a typed error', () => {
     for (const text of ['', '{', 'null', '[]', '{"schema":1}', '{"schema":"1"}', '{"schema":1,"entries":{}}']) {
       expect(() => fromJSON(text)).toThrow(expect.objectContaining({ name: 'AddressBookMalformedError' }))
     }
   })
 
-  it('e. a bucket never holds more than its 64 places', () => {
+  it('CometBFT hole e: a bucket never holds more than its 64 places', () => {
     const { book } = makeBook()
     for (let n = 0; n < 120_000; n++) {
       book.add(candidate(n))
@@ -276,7 +276,7 @@ describe('holes of a known implementation', () => {
     expect(book.checkInvariants()).toEqual([])
   })
 
-  it('f. no newcomer displaces a good entry, old as it may be', () => {
+  it('CometBFT hole f: no newcomer displaces a good entry, old as it may be', () => {
     const { book, clock } = livelyBook(2000)
     clock.tick(29 * 24 * HOUR)
     const before = [...idsOf(book, 'new'), ...idsOf(book, 'tried')]

@@ -151,6 +151,27 @@ describe('reading a whole book', () => {
     expect(again.book.checkInvariants()).toEqual([])
   })
 
+  it('deletes records whose keys are no UTF-8, so that they are dropped once only', async () => {
+    const dataDir = await makeDir()
+    const names = ['entry/', 'ban/', 'nothing/'].map((name) => Buffer.from(`${BOOK_PREFIX}${name}`))
+    const garbage = names.flatMap((name) => [
+      Buffer.concat([name, Buffer.of(0xff)]),
+      Buffer.concat([name, Buffer.of(0xfe)]), // the same text
+      Buffer.concat([name, Buffer.from('\uFFFD')])
+    ])
+    await (await openStore({ dataDir })).close()
+    await withLevel(dataDir, async (level) => {
+      for (const key of garbage) {
+        await level.put(key as never, Uint8Array.of(1), { keyEncoding: 'buffer' } as never)
+      }
+    })
+    for (const dropped of [9, 0]) {
+      await using store = await openStore({ dataDir })
+      await using stored = await open({ datastore: store.datastore })
+      expect(stored.loaded.dropped).toBe(dropped)
+    }
+  })
+
   it('gives rows from a key to another, and none of a closed store', async () => {
     const dataDir = await makeDir()
     await using store = await openStore({ dataDir })

@@ -105,6 +105,20 @@ describe('a datastore on a sound disk', () => {
     await expect(datastore.get(k('b'))).rejects.toMatchObject({ name: 'NotFoundError' })
   })
 
+  it.each([true, false])('deletes a key that is no valid UTF-8, and nothing else (disk well: %s)', async (isWell) => {
+    const { datastore, level, clock } = await setUp()
+    const odd = [0xff, 0xfe].map((byte) => Buffer.concat([Buffer.from('/penin/'), Buffer.of(byte)]))
+    const all = odd.map((key) => ({ type: 'put', key, value: bytes(1), keyEncoding: 'buffer' }))
+    await (level.batch(all, {}) as Promise<void>)
+    level.failWrites = isWell ? undefined : FULL
+    await datastore.delete(new Key(odd[0] as Buffer, false))
+    level.failWrites = undefined
+    clock.advance(PROBE_INTERVAL_MS)
+    await datastore.put(k('a'), bytes(2))
+    const left = await collect(datastore.query({}))
+    expect(left.map(({ key }) => Buffer.from(key.uint8Array()))).toEqual([Buffer.from('/penin/a'), odd[1]])
+  })
+
   it('queries more rows than it reads at once, and only those under the prefix', async () => {
     const { datastore } = await setUp()
     const batch = datastore.batch()

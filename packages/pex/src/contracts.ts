@@ -43,9 +43,10 @@ export interface PexSink extends CandidateSink {
    * The sequence number of the record that is known of a peer; an older one is then dropped before its signature is
    * checked.
    *
+   * @param id as text; a PeerId for each record would cost more than all else that is done with one of no use
    * @default none is known
    */
-  knownSeq?(id: PeerId): bigint | undefined
+  knownSeq?(id: string): bigint | undefined
 }
 
 /**

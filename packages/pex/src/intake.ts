@@ -5,7 +5,15 @@ import type { PexSink } from './contracts.js'
 import type { Counters, RecordDrop } from './counters.js'
 import { PexMalformedError } from './errors.js'
 import { INTAKE_LIMIT } from './limits.js'
-import { addressesFor, peerOf, readRecord, recordKey, verifyRecord, type ReadRecord } from './signed-record.js'
+import {
+  addressesFor,
+  peerOf,
+  readRecord,
+  recordKey,
+  verifyRecord,
+  type ReadRecord,
+  type Unfit
+} from './signed-record.js'
 
 /** Who tells us: observed, not what it says of itself. */
 export interface Teller {
@@ -60,10 +68,7 @@ export class Intake {
    */
   async takeAnswer(records: readonly Uint8Array[], teller: Teller, signal?: AbortSignal): Promise<number> {
     const read = records.map(readRecord)
-    const keys = read.filter((record) => typeof record !== 'string').map((record) => record.key)
-    if (new Set(keys).size < keys.length) {
-      throw new PexMalformedError('repeated', 'two records of one peer')
-    }
+    refuseRepeated(read)
     const dropped: RecordDrop[] = []
     const promising: Promising[] = []
     const news: News = { isOver: false }
@@ -107,8 +112,7 @@ export class Intake {
     if (record.key === this.#ownKey) {
       return 'own'
     }
-    const id = peerOf(record)
-    const known = this.init.sink.knownSeq?.(id)
+    const known = this.init.sink.knownSeq?.(record.key)
     if (known != null && record.seq < known) {
       return 'old'
     }
@@ -117,6 +121,7 @@ export class Intake {
     if (isNews && news.isOver) {
       return 'rate-limited'
     }
+    const id = peerOf(record)
     const multiaddrs = addressesFor(record, id, scope)
     if (typeof multiaddrs === 'string') {
       return multiaddrs
@@ -147,5 +152,20 @@ export class Intake {
       counters.stats.taken++
       sink.addCandidate(candidate)
     }
+  }
+}
+
+/** @throws PexMalformedError */
+function refuseRepeated(records: readonly (ReadRecord | Unfit)[]): void {
+  const peers = new Set<string>()
+  let count = 0
+  for (const record of records) {
+    if (typeof record !== 'string') {
+      peers.add(record.key)
+      count++
+    }
+  }
+  if (peers.size < count) {
+    throw new PexMalformedError('repeated', 'two records of one peer')
   }
 }

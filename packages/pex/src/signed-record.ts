@@ -6,6 +6,8 @@ import { addressScope, fitsScope, type AddressScope } from '@penin/interface'
 import { MAX_RECORD_BYTES } from './codec.js'
 import { PexMalformedError } from './errors.js'
 import { Envelope, Record as RecordMessage } from './pb/record.js'
+import { peerIdText } from './peer-id-text.js'
+import { plainAddresses, readPlain } from './plain-record.js'
 
 /** Addresses in a record that is looked at; a host with more has a mistake in its configuration. */
 const MAX_ADDRESSES_READ = 64
@@ -22,20 +24,22 @@ export const MAX_SEQ = 4_102_444_800_000_000_000n
 
 /** An Ed25519 public key as libp2p's protobuf: key type 1, then 32 bytes. */
 const ED25519_PREFIX = Uint8Array.of(0x08, 0x01, 0x12, 0x20)
-const ED25519_KEY_BYTES = ED25519_PREFIX.byteLength + 32
+const RAW_KEY_BYTES = 32
+const ED25519_KEY_BYTES = ED25519_PREFIX.byteLength + RAW_KEY_BYTES
 
 /** The multihash prefix of a peer id that contains its whole key: identity, 36 bytes. */
 const IDENTITY_PREFIX = Uint8Array.of(0x00, ED25519_KEY_BYTES)
 
 /** What a record says, its signature not checked yet. */
 export interface ReadRecord {
-  /** Names the peer: its public key, base64. */
+  /** Names the peer: its id as text. */
   key: string
-  publicKey: Uint8Array<ArrayBuffer>
   seq: bigint
-  addresses: Uint8Array[]
-  payload: Uint8Array
   bytes: Uint8Array
+  /** The rest is taken out of it when asked for: most records are thrown away before. */
+  publicKey: () => Uint8Array
+  payload: () => Uint8Array
+  addresses: () => Uint8Array[]
 }
 
 /**
@@ -56,6 +60,26 @@ export function readRecord(bytes: Uint8Array): ReadRecord | Unfit {
   if (bytes.byteLength === 0 || bytes.byteLength > MAX_RECORD_BYTES) {
     throw new PexMalformedError('malformed', `a record of ${bytes.byteLength} bytes`)
   }
+  const plain = readPlain(bytes, MAX_ADDRESSES_READ)
+  if (plain == null) {
+    return readUnusual(bytes)
+  }
+  const { key, seq, payload, payloadEnd } = plain
+  if (seq > MAX_SEQ) {
+    return 'seq'
+  }
+  return {
+    key: peerIdText(bytes, key),
+    seq,
+    bytes,
+    publicKey: () => bytes.subarray(key - ED25519_PREFIX.byteLength, key + RAW_KEY_BYTES),
+    payload: () => bytes.subarray(payload, payloadEnd),
+    addresses: () => plainAddresses(bytes, plain)
+  }
+}
+
+/** The same with the generated decoder, which takes its time. */
+function readUnusual(bytes: Uint8Array): ReadRecord | Unfit {
   const { publicKey, payload, payloadType } = decode(() => Envelope.decode(bytes))
   if (!isEqual(payloadType, PeerRecord.CODEC)) {
     throw new PexMalformedError('malformed', 'an envelope that holds no peer record')
@@ -79,23 +103,28 @@ export function readRecord(bytes: Uint8Array): ReadRecord | Unfit {
   if (seq > MAX_SEQ) {
     return 'seq'
   }
-  const { buffer, byteOffset, byteLength } = publicKey
-  const skipped = ED25519_PREFIX.byteLength
-  const key = Buffer.from(buffer, byteOffset + skipped, byteLength - skipped).toString('base64')
-  return { key, publicKey, seq, addresses: record.addresses.map((address) => address.multiaddr), payload, bytes }
+  return {
+    key: peerIdText(publicKey, ED25519_PREFIX.byteLength),
+    seq,
+    bytes,
+    publicKey: () => publicKey,
+    payload: () => payload,
+    addresses: () => record.addresses.map((address) => address.multiaddr)
+  }
 }
 
 /** The name of a peer as in {@link ReadRecord.key}; undefined for a peer without an Ed25519 key. */
 export function recordKey(peer: PeerId): string | undefined {
-  return peer.type === 'Ed25519' ? Buffer.from(peer.publicKey.raw).toString('base64') : undefined
+  return peer.type === 'Ed25519' ? peer.toString() : undefined
 }
 
 /** Whose record it is. */
 export function peerOf(record: ReadRecord): PeerId {
-  const bytes = new Uint8Array(IDENTITY_PREFIX.byteLength + record.publicKey.byteLength)
+  const bytes = new Uint8Array(IDENTITY_PREFIX.byteLength + ED25519_KEY_BYTES)
   bytes.set(IDENTITY_PREFIX)
-  bytes.set(record.publicKey, IDENTITY_PREFIX.byteLength)
-  return peerIdFromMultihash({ code: 0, size: ED25519_KEY_BYTES, digest: record.publicKey, bytes })
+  bytes.set(record.publicKey(), IDENTITY_PREFIX.byteLength)
+  const digest = bytes.subarray(IDENTITY_PREFIX.byteLength)
+  return peerIdFromMultihash({ code: 0, size: ED25519_KEY_BYTES, digest, bytes })
 }
 
 /**
@@ -112,11 +141,12 @@ export function addressesFor(
   peer: PeerId,
   scope: AddressScope
 ): Multiaddr[] | 'no-address' | 'address' | 'scope' {
-  if (record.addresses.length === 0) {
+  const all = record.addresses()
+  if (all.length === 0) {
     return 'no-address'
   }
   const addresses: Multiaddr[] = []
-  for (const bytes of record.addresses) {
+  for (const bytes of all) {
     const address = readAddress(bytes, peer)
     if (address == null) {
       return 'address'
@@ -155,7 +185,7 @@ export function withoutPeer(address: Multiaddr, peer: PeerId): Multiaddr | undef
 export async function verifyRecord(record: ReadRecord, options?: AbortOptions): Promise<Uint8Array> {
   try {
     const envelope = await RecordEnvelope.openAndCertify(record.bytes, PeerRecord.DOMAIN, options)
-    if (isEqual(envelope.payload, record.payload)) {
+    if (isEqual(envelope.payload, record.payload())) {
       return envelope.marshal()
     }
   } catch (error) {

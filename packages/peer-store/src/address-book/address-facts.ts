@@ -1,7 +1,7 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import { formatIp6, kindOfIp4, kindOfIp6, parseIp4, parseIp6, type IpKind } from '@penin/interface'
 import { plainIp4 } from './plain-ip4.js'
-import { formatIp6, kindOfIp4, kindOfIp6, parseIp4, parseIp6, type IpKind } from './ip.js'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 /** From where an address can be reached, apart from the relayed ones. */
@@ -10,7 +10,7 @@ export type DirectScope = 'public' | 'private' | 'loopback' | 'onion' | 'name'
 /** From where an address can be reached: `relay` stands for an address behind a relay, `name` for a public DNS name. */
 export type BookScope = DirectScope | 'relay'
 
-/** Why an address is not stored. */
+/** Why an address is not stored: of IP addresses only three kinds are, see {@link IpKind}. */
 export type AddressRefusal =
   | Exclude<IpKind, 'public' | 'private' | 'loopback'>
   | 'malformed'

@@ -1,4 +1,4 @@
-import { isPublicIp4 } from './ip.js'
+import { isPublicIp4 } from '@penin/interface'
 import type { AddressFacts } from './address-facts.js'
 
 const ZERO = 48

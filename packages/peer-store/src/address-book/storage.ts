@@ -167,9 +167,9 @@ async function readAll(datastore: Datastore, signal: AbortSignal | undefined): P
 async function readOthers(rows: Rows, chunks: AsyncIterable<readonly BookRow[]>): Promise<void> {
   let left = MAX_ROWS
   for await (const chunk of chunks) {
-    for (const [text, value] of chunk) {
+    for (const [text, value, key] of chunk) {
       if (!readOther(rows, text.slice(BOOK_PREFIX.length), value)) {
-        rows.garbage.push(new Key(text, false))
+        rows.garbage.push(key ?? new Key(text, false))
       }
     }
     left -= chunk.length
