@@ -115,7 +115,7 @@ describe('PeerKeeper without a network', () => {
     const clock = new FakeClock()
     const configured = [{ id: named('b'), addresses: [at(1)], persistence: 'bootstrap' as const }]
     const { keeper, dials } = alone(clock, { configured })
-    await keeper.start()
+    keeper.start()
     await clock.tickAsync(600_000)
     const times = dials.map((dial) => Number.parseInt(dial, 10))
     const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
@@ -132,7 +132,7 @@ describe('PeerKeeper without a network', () => {
     const { keeper, dials } = alone(clock, { rng: longest })
     const isolated: number[] = []
     keeper.addEventListener('isolated', ({ detail }) => isolated.push(detail.forMs))
-    await keeper.start()
+    keeper.start()
     keeper.addCandidate({ id: named('a'), multiaddrs: [at(1)], source: 'mdns' })
     await clock.tickAsync(200)
     expect(keeper.dialState(named('a'))?.failures).toBe(1)
@@ -147,7 +147,7 @@ describe('PeerKeeper without a network', () => {
     const { keeper } = alone(clock)
     let asked = 0
     keeper.addEventListener('starving', () => asked++)
-    await keeper.start()
+    keeper.start()
     await clock.tickAsync(60_000)
     expect(asked).toBeGreaterThanOrEqual(5)
     expect(asked).toBeLessThanOrEqual(7)
@@ -173,7 +173,7 @@ describe('PeerKeeper without a network', () => {
     book.setAnchors([named('y'), named('x')].map(String))
     const reasons: string[] = []
     keeper.addEventListener('dialling', ({ detail }) => reasons.push(`${detail.reason} ${detail.target.slice(-8)}`))
-    await keeper.start()
+    keeper.start()
     await clock.tickAsync(100)
     const tail = (name: string): string => named(name).toString().slice(-8)
     expect(reasons).toEqual([
@@ -194,7 +194,7 @@ describe('PeerKeeper without a network', () => {
     book.add({ id: named('x'), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
     const reasons: string[] = []
     keeper.addEventListener('dialling', ({ detail }) => reasons.push(detail.reason))
-    await keeper.start()
+    keeper.start()
     await clock.tickAsync(600_000)
     expect(new Set(reasons)).toEqual(new Set(['feeler']))
     expect(book.get(named('x'))?.attempts).toBe(reasons.length)
@@ -205,7 +205,7 @@ describe('PeerKeeper without a network', () => {
     const clock = new FakeClock()
     const { keeper, book } = alone(clock, { configured: [] })
     book.add({ id: named('x'), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
-    await keeper.start()
+    keeper.start()
     keeper.accept({ remotePeer: named('friend'), remoteAddr: at(9), direction: 'inbound' } as Connection)
     await clock.tickAsync(1_200_000)
     expect(book.get(named('x'))).toBeUndefined()
@@ -215,7 +215,7 @@ describe('PeerKeeper without a network', () => {
   it('does not blame a peer for a dial that the program gave up', async () => {
     const clock = new FakeClock()
     const { keeper } = alone(clock)
-    await keeper.start()
+    keeper.start()
     keeper.addCandidate({ id: named('a'), multiaddrs: [at(1)], source: 'mdns' })
     const reason = new RangeError('changed my mind')
     const dial = keeper.dial({ id: named('a') }, { signal: AbortSignal.abort(reason) })
@@ -227,7 +227,7 @@ describe('PeerKeeper without a network', () => {
   it('holds a peer back for as long as it is told, but not against a manual dial', async () => {
     const clock = new FakeClock()
     const { keeper, dials } = alone(clock)
-    await keeper.start()
+    keeper.start()
     keeper.reject(named('a'), 'wrong network', 3_600_000)
     keeper.addCandidate({ id: named('a'), multiaddrs: [at(1)], source: 'mdns' })
     await clock.tickAsync(3_599_000)

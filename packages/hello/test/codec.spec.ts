@@ -221,7 +221,8 @@ describe('the hello codec', () => {
       '6 tools',
       '7 resources',
       '8 prompts',
-      '9 features'
+      '9 features',
+      '10 surplus'
     ])
   })
 })

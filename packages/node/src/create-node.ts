@@ -190,6 +190,7 @@ class Startup {
       reporter: wiring.reporter,
       scoreOf: (id) => reputation.reputation.score(id),
       onPing: wiring.onPing,
+      onAnswer: wiring.onAnswer,
       onDead: this.#onDead,
       clock: parts.clock,
       rng: parts.rng,

@@ -25,7 +25,7 @@ import { hello, type HelloInit, type HelloService } from '@penin/hello'
 import { addressScope, type Clock, type PeerReporter, type Rng } from '@penin/interface'
 import type { LegacyMessages } from '@penin/legacy'
 import { mdns, type Mdns } from '@penin/mdns'
-import { pex, type Pex, type PexComponents } from '@penin/pex'
+import { pex, type OnAnswer, type Pex, type PexComponents } from '@penin/pex'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import type { NodeConfig } from './config/defaults.js'
@@ -72,6 +72,8 @@ export interface Libp2pParts {
   reporter: PeerReporter
   onDead: NonNullable<HeartbeatInit['onDead']>
   onPing: NonNullable<HeartbeatInit['onPing']>
+  /** Told what came of asking a peer for others. */
+  onAnswer: OnAnswer
   /** Reputation of a peer, 0 to 100. */
   scoreOf: (id: string) => number
   clock: Clock
@@ -138,6 +140,7 @@ function alwaysServices({
   book,
   reporter,
   scoreOf,
+  onAnswer,
   clock,
   rng
 }: Libp2pParts): NonNullable<Libp2pOptions['services']> {
@@ -168,7 +171,7 @@ function alwaysServices({
       clock,
       rng
     }),
-    ...(config.discovery.pex ? { pex: exchange({ book, reporter, clock, rng }) } : {})
+    ...(config.discovery.pex ? { pex: exchange({ book, onAnswer, reporter, clock, rng }) } : {})
   }
 }
 
@@ -181,10 +184,11 @@ export function connectionLimits({ connections }: Pick<NodeConfig, 'connections'
 /** Peer exchange, between the keeper and hello: libp2p adds each service that it has made to the components. */
 function exchange({
   book,
+  onAnswer,
   reporter,
   clock,
   rng
-}: Pick<Libp2pParts, 'book' | 'reporter' | 'clock' | 'rng'>): (components: PexComponents) => PexService {
+}: Pick<Libp2pParts, 'book' | 'onAnswer' | 'reporter' | 'clock' | 'rng'>): (components: PexComponents) => PexService {
   return (components) => {
     const { keeper, hello } = components as PexComponents & Pick<NodeServices, 'keeper' | 'hello'>
     const source = new BookRecords(book, keeper)
@@ -197,6 +201,7 @@ function exchange({
         knownSeq: (id) => book.get(id)?.seq
       },
       wants: () => Math.max(0, keeper.target - keeper.peerCount),
+      onAnswer,
       isPeer: async (_id, connection) => (await hello.introduced(connection)).state === 'greeted',
       reporter,
       clock,

@@ -1,4 +1,4 @@
-import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Reputation } from '@penin/connection-manager'
 import type { Clock, PeerReporter } from '@penin/interface'
@@ -64,6 +64,11 @@ export class ReputationWiring {
     if (rtt !== Infinity || this.#hasLifeBeside(connection)) {
       this.#parts.reputation.pinged(connection.remotePeer, rtt)
     }
+  }
+
+  /** For peer exchange: news is useful; that there was none, or none that was new, says nothing against a peer. */
+  readonly onAnswer = (peer: PeerId, { taken }: { taken: number }): void => {
+    this.#parts.reputation.exchanged(peer, taken > 0 ? 1 : 0.5)
   }
 
   /** Begins to observe; it ends with the node, whose listeners these are. */

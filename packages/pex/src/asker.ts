@@ -291,7 +291,7 @@ export class Asker {
   }
 
   async #converse(connection: Connection, want: number, signal: AbortSignal): Promise<AskResult> {
-    const { counters, intake, own } = this.around
+    const { counters, intake, own, onAnswer } = this.around
     const peer = connection.remotePeer.toString()
     const teller = tellerOf(connection)
     const record = await own.for(teller.scope)
@@ -318,7 +318,9 @@ export class Asker {
       }
       const taken = await intake.takeAnswer(records, teller, signal)
       counters.stats.answers++
-      return { received: records.length, taken }
+      const answer = { received: records.length, taken }
+      onAnswer?.(connection.remotePeer, answer)
+      return answer
     } catch (error) {
       this.schedule.fail(peer)
       stream.abort(error as Error)

@@ -54,3 +54,6 @@ export interface PexSink extends CandidateSink {
  * introduction itself: peers that have just met must not refuse each other because one is a moment behind.
  */
 export type IsPeer = (id: PeerId, connection: Connection) => boolean | Promise<boolean>
+
+/** Told what came of asking a peer: how many records it gave, and how many of them were of use. It must not throw. */
+export type OnAnswer = (peer: PeerId, answer: { received: number; taken: number }) => void

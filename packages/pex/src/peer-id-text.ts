@@ -47,5 +47,5 @@ export function peerIdText(bytes: Uint8Array, at: number): string {
       limb = rest
     }
   }
-  return text.latin1Slice(0, TEXT_LENGTH)
+  return text.toString('latin1')
 }

@@ -6,7 +6,7 @@ import { Answers } from './answers.js'
 import { AskSchedule } from './ask-schedule.js'
 import { Asker, type AskerComponents, type AskOptions, type AskResult } from './asker.js'
 import { AskerLimits } from './asker-limits.js'
-import type { IsPeer, PexSink, PexSource } from './contracts.js'
+import type { IsPeer, OnAnswer, PexSink, PexSource } from './contracts.js'
 import { Counters, type PexStats } from './counters.js'
 import { Intake } from './intake.js'
 import { ANSWER_LIMITS, ASK_LIMITS, type AnswerLimits, type AskLimits } from './limits.js'
@@ -32,6 +32,11 @@ export interface PexInit {
   isPeer?: IsPeer
   /** Told of `pex-flood` and of `pex-malformed`, `-over-long`, `-repeated`, `-forged`, `-unsolicited`, all `mid`. */
   reporter?: PeerReporter
+  /**
+   * Told how useful an answer was. A peer that has just been asked for the same is of no less use: judge by `taken` only
+   * where something was `received`.
+   */
+  onAnswer?: OnAnswer
   limits?: {
     ask?: Partial<AskLimits>
     answer?: Partial<AnswerLimits>
@@ -97,6 +102,7 @@ class PexImpl implements Pex {
       own: new OwnRecord(components, clock),
       isPeer: init.isPeer ?? (() => true),
       reporter: init.reporter,
+      onAnswer: init.onAnswer,
       timeout: init.timeout ?? 10_000
     }
     const ask = { ...ASK_LIMITS, ...limits.ask }

@@ -1,6 +1,6 @@
 import type { Connection } from '@libp2p/interface'
 import { observedScope, sourceGroup, type Clock, type PeerReporter, type Rng } from '@penin/interface'
-import type { IsPeer } from './contracts.js'
+import type { IsPeer, OnAnswer } from './contracts.js'
 import type { Counters } from './counters.js'
 import { PexMalformedError } from './errors.js'
 import type { Intake, Teller } from './intake.js'
@@ -15,6 +15,7 @@ export interface Surroundings {
   own: OwnRecord
   isPeer: IsPeer
   reporter: PeerReporter | undefined
+  onAnswer: OnAnswer | undefined
   /** Milliseconds for one exchange. */
   timeout: number
 }
