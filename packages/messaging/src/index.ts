@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from './broadcast/index.js'
 export { type Bandwidth, type BandwidthLimit } from './direct/bandwidth.js'
 export { Answer, type SendOptions } from './direct/direct-messages.js'
 export { type HandleOptions, type MessageHandler, type Payload } from './direct/handlers.js'

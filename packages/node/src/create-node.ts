@@ -138,26 +138,8 @@ class Startup {
     warnings.push(...problems)
     const traffic = new TrafficMeter()
     const privateKey = parts.privateKey ?? (await this.#identity())
-    const book = await openAddressBook({
-      datastore: store.datastore,
-      selfId: peerIdFromPrivateKey(privateKey),
-      maxSize: config.maxKnownPeers,
-      clock: parts.clock,
-      rng: parts.rng,
-      onRemoved: (id) => {
-        this.#node?.libp2p.services.keeper.noteRemoved(id)
-        this.#node?.peers.noteRemoved(id)
-      },
-      ...(parts.signal && { signal: parts.signal })
-    })
-    this.#book = book
+    const { book, reputation } = await this.#openMemory(store, privateKey)
     warnings.push(...markPeers(book.book, config))
-    const reputation = await openReputation({
-      datastore: store.datastore,
-      clock: parts.clock,
-      ...(parts.signal && { signal: parts.signal })
-    })
-    this.#reputation = reputation
     const wiring = new ReputationWiring({
       reputation: reputation.reputation,
       book: book.book,
@@ -185,7 +167,7 @@ class Startup {
       listen: await withStablePorts(config.listen, store.datastore),
       configured: peers,
       admission,
-      trimmer: trimmerInit(gates),
+      trimmer: trimmerInit(gates, admission),
       traffic,
       reporter: wiring.reporter,
       scoreOf: (id) => reputation.reputation.score(id),
@@ -211,6 +193,27 @@ class Startup {
       rng: parts.rng,
       warnings
     })
+  }
+
+  /** What is remembered of peers: where they are, and how they behave. */
+  async #openMemory(
+    store: Store,
+    privateKey: PrivateKey
+  ): Promise<{ book: StoredAddressBook; reputation: StoredReputation }> {
+    const { clock, rng, signal } = this.parts
+    const common = { datastore: store.datastore, clock, ...(signal && { signal }) }
+    this.#book = await openAddressBook({
+      ...common,
+      rng,
+      selfId: peerIdFromPrivateKey(privateKey),
+      maxSize: this.config.maxKnownPeers,
+      onRemoved: (id) => {
+        this.#node?.libp2p.services.keeper.noteRemoved(id)
+        this.#node?.peers.noteRemoved(id)
+      }
+    })
+    this.#reputation = await openReputation(common)
+    return { book: this.#book, reputation: this.#reputation }
   }
 
   async #identity(): Promise<PrivateKey> {

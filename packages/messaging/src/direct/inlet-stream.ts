@@ -17,6 +17,9 @@ export interface InletStreamEvents {
   onBreach(error: Error): void
 }
 
+/** Bytes of one read that are so many that more are likely to follow at once. */
+const BUSY_READ = 16_384
+
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** The receiving half of one stream. */
@@ -32,6 +35,8 @@ export class InletStream {
   readonly #splitter: FrameSplitter
   #isReading = false
   #isScheduled = false
+  /** Whether more is likely to be read before the event loop waits. */
+  #isBusy = false
   #isOver = false
   #isPaused = false
 
@@ -87,18 +92,15 @@ export class InletStream {
     return text
   }
 
-  /** Acknowledges with the next write, which follows at the end of what is being read or of this turn. */
+  /** Acknowledges with the next write, which follows at the end of what is being read, or of this turn. */
   ack(id: number, state: number, isDurable: boolean, weight: number): void {
     this.messages--
     this.bytes -= weight
     this.#acks.add(id, state, isDurable)
     if (this.#acks.isFull) {
       this.#flush()
-    } else if (!this.#isReading && !this.#isScheduled) {
-      this.#isScheduled = true
-      queueMicrotask(() => {
-        process.nextTick(this.#onTurn)
-      })
+    } else if (!this.#isReading) {
+      this.#flushSoon()
     }
   }
 
@@ -140,6 +142,24 @@ export class InletStream {
     }
   }
 
+  /**
+   * In the middle of a frame, more is about to be read: one answer, before the event loop next waits, does for all of it.
+   * A write for each read would cost more than the reading where messages are long.
+   */
+  #flushSoon(): void {
+    if (this.#isScheduled) {
+      return
+    }
+    this.#isScheduled = true
+    if (this.#isBusy) {
+      setImmediate(this.#onTurn)
+    } else {
+      queueMicrotask(() => {
+        process.nextTick(this.#onTurn)
+      })
+    }
+  }
+
   readonly #onTurn = (): void => {
     this.#isScheduled = false
     this.#flush()
@@ -172,7 +192,12 @@ export class InletStream {
     } finally {
       this.#isReading = false
     }
-    this.#flush()
+    this.#isBusy = this.#splitter.isInFrame || data.byteLength >= BUSY_READ
+    if (this.#isBusy) {
+      this.#flushSoon()
+    } else {
+      this.#flush()
+    }
     this.events.onRead(data.byteLength)
   }
 

@@ -27,8 +27,8 @@ import { EPOCH_BYTES } from './wire/data-frame.js'
 /** Bytes of one write: as much as Noise puts into one of its frames. */
 const MAX_WRITE = 65_536
 
-/** Bytes of one write of long messages, which are not copied: so few of Noise's frames are left half empty. */
-const MAX_LONG_WRITE = 4 * MAX_WRITE
+/** Bytes of one write of long messages: each write costs the receiver an answer and an update of Yamux's window. */
+const MAX_LONG_WRITE = 16 * MAX_WRITE
 
 /** The most that a frame is longer than its payload, names included. */
 const HEADROOM = 128

@@ -10,6 +10,9 @@ const FIRST_BYTES = 16
 /** Room that a frame gets as soon as its length is known; a longer one gets more as it arrives. */
 const READY_BYTES = 131_072
 
+/** Times what has arrived that a longer one gets. Pages that nothing has been written to take no memory yet. */
+const GROWTH = 8
+
 const NOTHING = new Uint8Array(0)
 
 /** Called with each whole frame, without its length prefix; the bytes are only lent where they are part of a chunk. */
@@ -20,7 +23,7 @@ export type OnFrame = (bytes: Uint8Array, from: number, to: number) => void
  * memory that grows with what has really arrived, whatever its length prefix promises.
  */
 export class FrameSplitter {
-  /** The beginning of a frame, prefix included; it has 128 KiB at most, or twice what has arrived. */
+  /** The beginning of a frame, prefix included; it has room for 128 KiB at most, or for 8 times what has arrived. */
   #begun: Uint8Array = NOTHING
   #held = 0
   /** Bytes of the frame that has begun, with its prefix; 0 as long as the prefix is not whole. */
@@ -118,7 +121,7 @@ export class FrameSplitter {
 
   #reserve(bytes: number): void {
     if (bytes > this.#begun.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#wanted, Math.max(bytes, 2 * this.#begun.length, READY_BYTES)))
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.#wanted, Math.max(bytes, GROWTH * this.#held, READY_BYTES)))
       grown.set(this.#begun.subarray(0, this.#held))
       this.#begun = grown
     }
