@@ -115,6 +115,15 @@ export class MessagesUnsupportedError extends PeninError {
   }
 }
 
+/** The peer's stream was refused: it does not belong to this network, or has no place here. */
+export class MessagesUnwantedError extends PeninError {
+  static override readonly name = 'MessagesUnwantedError'
+
+  constructor(readonly peer: string) {
+    super(`no messages are taken from peer ${peer}`)
+  }
+}
+
 /**
  * Why a receiver has refused a message.
  *

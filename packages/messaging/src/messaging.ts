@@ -16,9 +16,10 @@ import { DirectMessages, type Answer, type SendOptions } from './direct/direct-m
 import type { HandleOptions, MessageHandler, Payload } from './direct/handlers.js'
 import { checkLimits, MESSAGING_LIMITS, type MessagingLimits } from './direct/limits.js'
 import type { MessageSink } from './direct/sink.js'
-import type { MessageStats } from './direct/statistics.js'
+import type { MessageCounts, MessageStats } from './direct/statistics.js'
 import type { Connect, RetryRule } from './direct/surroundings.js'
 import type { MessageType } from './direct/types.js'
+import { MessagesUnwantedError } from './errors.js'
 import { MESSAGES_PROTOCOL } from './protocol.js'
 
 /** Streams each way on one connection: the one in use, and one that replaces it before its end has been noticed. */
@@ -32,6 +33,13 @@ export interface MessagingInit {
   retry?: Partial<RetryRule>
   /** How a peer is reached. @default libp2p's openConnection, which knows the peer store and asks the peer routers */
   connect?: Connect
+  /**
+   * Whether messages are taken from the peer at the other end of a connection, asked for each stream that it opens: a
+   * promise holds the stream up, false refuses it. What throws refuses it as well.
+   *
+   * @default from everybody
+   */
+  isPeer?: (connection: Connection) => boolean | Promise<boolean>
   /** Where durable messages are kept; without one, they can't be sent. */
   datastore?: Datastore
   /** Bytes and messages each way, for each peer and in total. @default none */
@@ -90,6 +98,8 @@ export interface Messaging extends Startable, TypedEventTarget<MessagingEvents> 
    */
   handle(type: MessageType | string, handler: MessageHandler, options?: HandleOptions): () => void
   unhandle(type: MessageType | string): void
+  /** What has been counted with one peer, as it goes on; undefined of one that is not remembered. */
+  countsOf(peer: PeerId): Readonly<MessageCounts> | undefined
   /** What has happened in total, and with each peer that is remembered, by its id. */
   stats(): { total: MessageStats; peers: Record<string, MessageStats> }
 }
@@ -97,6 +107,7 @@ export interface Messaging extends Startable, TypedEventTarget<MessagingEvents> 
 class MessagingImpl extends TypedEventEmitter<MessagingEvents> implements Messaging {
   readonly #registrar: MessagingComponents['registrar']
   readonly #direct: DirectMessages
+  readonly #isPeer: MessagingInit['isPeer']
   #isRunning = false
   #topology: string | undefined
   #registering: Promise<void> = Promise.resolve()
@@ -106,6 +117,7 @@ class MessagingImpl extends TypedEventEmitter<MessagingEvents> implements Messag
     const { registrar, connectionManager, peerId } = components
     const { clock = systemClock, rng = systemRng, datastore, reporter, bandwidthLimit } = init
     this.#registrar = registrar
+    this.#isPeer = init.isPeer
     this.#direct = new DirectMessages({
       own: peerId,
       clock,
@@ -171,7 +183,27 @@ class MessagingImpl extends TypedEventEmitter<MessagingEvents> implements Messag
   }
 
   readonly #onStream = (stream: Stream, connection: Connection): void => {
-    this.#direct.accept(stream, connection.remotePeer)
+    if (this.#isPeer === undefined) {
+      this.#direct.accept(stream, connection.remotePeer)
+    } else {
+      void this.#admit(stream, connection, this.#isPeer)
+    }
+  }
+
+  /** Nothing of the stream is read before it is known that its peer may send messages. */
+  async #admit(stream: Stream, connection: Connection, isPeer: NonNullable<MessagingInit['isPeer']>): Promise<void> {
+    try {
+      stream.pause()
+      if (!(await isPeer(connection))) {
+        throw new MessagesUnwantedError(connection.remotePeer.toString())
+      }
+      if (stream.status === 'open') {
+        this.#direct.accept(stream, connection.remotePeer)
+        stream.resume()
+      }
+    } catch (error) {
+      stream.abort(error as Error)
+    }
   }
 
   send(peer: PeerId, type: MessageType | string, payload: Payload = '', options: SendOptions = {}): Promise<void> {
@@ -221,6 +253,10 @@ class MessagingImpl extends TypedEventEmitter<MessagingEvents> implements Messag
 
   unhandle(type: MessageType | string): void {
     this.#direct.handlers.remove(type)
+  }
+
+  countsOf(peer: PeerId): Readonly<MessageCounts> | undefined {
+    return this.#direct.countsOf(peer)
   }
 
   stats(): { total: MessageStats; peers: Record<string, MessageStats> } {

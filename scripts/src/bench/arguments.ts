@@ -18,8 +18,17 @@ const options = {
   help: { type: 'boolean', short: 'h' }
 } as const
 
-/** Reads the command line; `known` are the names of all rows. Without a name all of them are run. */
-export function parseArguments(args: readonly string[], known: readonly string[]): Command {
+/**
+ * Reads the command line.
+ *
+ * @param known the names of all rows
+ * @param usual those that are run when no name is given. @default all
+ */
+export function parseArguments(
+  args: readonly string[],
+  known: readonly string[],
+  usual: readonly string[] = known
+): Command {
   const parsed = read(args[0] === '--' ? args.slice(1) : args) // pnpm hands a `--` on
   if (typeof parsed === 'string') return reject(parsed)
   const { values, positionals } = parsed
@@ -34,7 +43,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
   }
   return {
     action: 'run',
-    names: positionals.length === 0 ? [...known] : known.filter((name) => positionals.includes(name)),
+    names: positionals.length === 0 ? [...usual] : known.filter((name) => positionals.includes(name)),
     ...(values.json === undefined ? {} : { json: values.json }),
     ...(rounds === undefined ? {} : { rounds }),
     check: values.check === true

@@ -12,6 +12,8 @@ export interface RowSpec {
   what: string
   /** The ratio ours/theirs must not be above it; only `--check` makes it count. */
   atMost?: number
+  /** Who `theirs` is in this row, if it isn't plain libp2p. */
+  against?: string
   /** Without a ratio: our own number, in its unit, must not be above it; only `--check` makes it count. */
   limit?: number
 }
@@ -23,9 +25,16 @@ export interface Bench {
   rounds: number
   /** Only ours is measured: libp2p has nothing of the kind. */
   alone?: true
+  /** It takes many minutes: run only when it is asked for by name. */
+  long?: true
   /** Measures one side once; one number for each row, by name. */
-  measure(side: Side, lab: Lab): Promise<Readonly<Record<string, number>>>
+  measure?(side: Side, lab: Lab): Promise<Numbers>
+  /** Instead of it: measures both at once, in turns of its own that are shorter than a round. */
+  measureBoth?(lab: Lab): Promise<Record<Side, Numbers>>
 }
+
+/** The numbers of one side and one round, by row. */
+export type Numbers = Readonly<Record<string, number>>
 
 /** A bar, and whether it was met. */
 export interface Bar {
@@ -48,7 +57,7 @@ interface MeasuredRow {
 /** A row of the result in which ours is compared. */
 export interface ComparedRow extends MeasuredRow {
   /** What ours is compared with. */
-  against: 'libp2p'
+  against: string
   /** Ours divided by theirs, of the medians. */
   ratio: number
   /** Theirs: the median of the rounds. */

@@ -11,7 +11,7 @@ import { barText, formatTable } from './table.js'
 const usage = `Usage: pnpm bench [name…] [--rounds N] [--json FILE] [--check]
 
 Measures PENIN's createNode() against plain libp2p, in turns, in one run, and parts that libp2p does not have by
-themselves. Without a name: everything.
+themselves. Without a name: all that does not take minutes by itself.
 
   --rounds N   measure each side N times; each bench has its own default
   --json FILE  write the result there as well
@@ -26,7 +26,11 @@ docs/BENCHMARKS.md says how to read the numbers.
 type RunCommand = Extract<Command, { action: 'run' }>
 
 async function main(): Promise<number> {
-  const command = parseArguments(process.argv.slice(2), rowNames())
+  const command = parseArguments(
+    process.argv.slice(2),
+    rowNames(() => true),
+    rowNames(({ long }) => long !== true)
+  )
   switch (command.action) {
     case 'help':
       process.stdout.write(usage)
@@ -46,8 +50,8 @@ async function main(): Promise<number> {
   }
 }
 
-function rowNames(): string[] {
-  return benches.flatMap(({ rows }) => rows.map(({ name }) => name))
+function rowNames(isWanted: (bench: Bench) => boolean): string[] {
+  return benches.filter(isWanted).flatMap(({ rows }) => rows.map(({ name }) => name))
 }
 
 function list(): string {
@@ -107,8 +111,15 @@ async function measureOne(bench: Bench, rounds: number, progress: Progress, sign
     rounds,
     measure: async (side) => {
       await using lab = new Lab(signal)
-      return await bench.measure(side, lab)
+      return (await bench.measure?.(side, lab)) ?? {}
     },
+    measureBoth:
+      bench.measureBoth === undefined
+        ? undefined
+        : async () => {
+            await using lab = new Lab(signal)
+            return (await bench.measureBoth?.(lab)) ?? { ours: {}, theirs: {} }
+          },
     onProgress: (at) => {
       progress.show(bench.rows, at)
     }

@@ -1,13 +1,12 @@
-import type { Bench, ComparedRow, LoneRow, Row, RowSpec, Side } from './bench.js'
+import type { Bench, ComparedRow, LoneRow, Numbers, Row, RowSpec, Side } from './bench.js'
 import { median, spread } from './statistics.js'
-
-/** The numbers of one side and one round, by row. */
-type Numbers = Readonly<Record<string, number>>
 
 export interface RunOptions {
   rounds: number
   /** Measures one side once. */
   measure: (side: Side) => Promise<Numbers>
+  /** Measures both, if the bench does that at once. */
+  measureBoth?: (() => Promise<Record<Side, Numbers>>) | undefined
   /** Told before each half of a round; `done` counts whole rounds. */
   onProgress?: (progress: { done: number; rounds: number; side: Side }) => void
 }
@@ -16,9 +15,16 @@ export interface RunOptions {
  * Measures both sides in turns, so that whatever else the machine does hits both alike: ours, theirs, then the other way
  * round, because the second of a pair meets another machine (warm caches, a lower clock) than the first.
  */
-export async function runBench(bench: Bench, { rounds, measure, onProgress }: RunOptions): Promise<Row[]> {
+export async function runBench(bench: Bench, { rounds, measure, measureBoth, onProgress }: RunOptions): Promise<Row[]> {
   const taken: Record<Side, Numbers[]> = { ours: [], theirs: [] }
   for (let done = 0; done < rounds; done++) {
+    if (measureBoth !== undefined) {
+      onProgress?.({ done, rounds, side: 'ours' })
+      const both = await measureBoth()
+      taken.ours.push(both.ours)
+      taken.theirs.push(both.theirs)
+      continue
+    }
     for (const side of bench.alone === true ? (['ours'] as const) : orderOf(done)) {
       onProgress?.({ done, rounds, side })
       taken[side].push(await measure(side))
@@ -50,13 +56,17 @@ function toLoneRow({ name, unit, limit }: RowSpec, ours: readonly number[]): Lon
   }
 }
 
-function toRow({ name, unit, atMost }: RowSpec, ours: readonly number[], theirs: readonly number[]): ComparedRow {
+function toRow(
+  { name, unit, atMost, against = 'libp2p' }: RowSpec,
+  ours: readonly number[],
+  theirs: readonly number[]
+): ComparedRow {
   const ratio = median(ours) / median(theirs)
   return {
     name,
     value: median(ours),
     unit,
-    against: 'libp2p',
+    against,
     ratio,
     rounds: ours.length,
     theirs: median(theirs),

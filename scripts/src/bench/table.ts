@@ -18,8 +18,8 @@ function cellsOf(row: Row): string[] {
   return [
     name,
     `${number(value)} ${unit}`,
-    isCompared ? `${number(row.theirs)} ${unit}` : '',
-    isCompared ? row.ratio.toFixed(2) : '',
+    isCompared ? `${number(row.theirs)} ${unit}${row.against === 'libp2p' ? '' : ` (${row.against})`}` : '',
+    isCompared ? ratio(row.ratio) : '',
     bar === undefined ? '' : `${bar.met ? '' : 'missed '}${barText(bar)}`,
     String(rounds),
     `${number(spread.ours.min)}–${number(spread.ours.max)}`,
@@ -29,7 +29,12 @@ function cellsOf(row: Row): string[] {
 
 /** A bar as it stands in the table. */
 export function barText({ atMost, unit }: Pick<Bar, 'atMost' | 'unit'>): string {
-  return unit === undefined ? `<= ${atMost.toFixed(2)}` : `<= ${atMost} ${unit}`
+  return unit === undefined ? `<= ${ratio(atMost)}` : `<= ${atMost} ${unit}`
+}
+
+/** A ratio far below 1 needs more digits to be told from its bar. */
+function ratio(value: number): string {
+  return value.toFixed(value < 0.2 ? 3 : 2)
 }
 
 /** Three significant digits are more than a bench on a shared machine can tell. */

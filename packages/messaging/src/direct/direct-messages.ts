@@ -13,7 +13,7 @@ import { Outgoing, type Priority } from './outgoing.js'
 import { OutboxTotal } from './outbox.js'
 import { Outlet } from './outlet.js'
 import { Sink, type MessageSink } from './sink.js'
-import { Statistics, type MessageStats } from './statistics.js'
+import { Statistics, type MessageCounts, type MessageStats } from './statistics.js'
 import type { Connect, RetryRule, Surroundings } from './surroundings.js'
 import { checkType, MessageType } from './types.js'
 import { EPOCH_BYTES, FLAG_DURABLE, FLAG_WANTS_ANSWER } from './wire/data-frame.js'
@@ -206,6 +206,10 @@ export class DirectMessages {
         this.submit(peer, type, payload, options, succeed, fail)
       }
     })
+  }
+
+  countsOf(peer: PeerId): Readonly<MessageCounts> | undefined {
+    return this.#outlets.get(peer.toString())?.statistics.counts
   }
 
   stats(): { total: MessageStats; peers: Record<string, MessageStats> } {

@@ -143,8 +143,8 @@ export class InletStream {
   }
 
   /**
-   * In the middle of a frame, more is about to be read: one answer, before the event loop next waits, does for all of it.
-   * A write for each read would cost more than the reading where messages are long.
+   * In the middle of a burst, one answer before the event loop next waits does for all that is read until then: a write
+   * for each read would cost more than the reading where messages are long.
    */
   #flushSoon(): void {
     if (this.#isScheduled) {
@@ -152,6 +152,7 @@ export class InletStream {
     }
     this.#isScheduled = true
     if (this.#isBusy) {
+      // eslint-disable-next-line no-restricted-globals -- not a time, but the end of what there is to read now
       setImmediate(this.#onTurn)
     } else {
       queueMicrotask(() => {

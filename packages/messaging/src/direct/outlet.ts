@@ -123,10 +123,10 @@ export class Outlet {
   schedule(): void {
     if (!this.#isScheduled && !this.#isStopped) {
       this.#isScheduled = true
-      // The tick queue comes after all microtasks: whoever sends in answer to acknowledgements is heard first.
-      queueMicrotask(() => {
-        process.nextTick(this.#flush)
-      })
+      // The tick queue comes after all microtasks: whoever sends in answer to acknowledgements is heard first. One whose
+      // messages go one at a time has nobody to wait for.
+      const isAlone = this.#flight.size === 0
+      queueMicrotask(isAlone ? this.#flush : () => void process.nextTick(this.#flush))
     }
   }
 

@@ -22,6 +22,8 @@ export interface Contender {
 
 /** The ids of the peers that are ready, and waiting for them. */
 export class ReadyPeers {
+  /** How often one that was there has gone. */
+  lost = 0
   readonly #ids = new Set<string>()
   readonly #waiting = new Set<() => void>()
 
@@ -30,8 +32,12 @@ export class ReadyPeers {
     for (const look of this.#waiting) look()
   }
 
+  get size(): number {
+    return this.#ids.size
+  }
+
   delete(id: string): void {
-    this.#ids.delete(id)
+    if (this.#ids.delete(id)) this.lost++
   }
 
   async untilThere(id: string): Promise<void> {

@@ -85,6 +85,21 @@ const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Method
     return await measureMemory()
   },
 
+  async peers() {
+    const { size, lost } = own().ready
+    return { ready: size, lost }
+  },
+
+  async startGated({ listen }) {
+    const { startGated } = await import('./gated.js')
+    return await startGated(listen)
+  },
+
+  async dialInTurns({ addresses, warmUps, count }) {
+    const { dialInTurns } = await import('./gated.js')
+    return await dialInTurns(addresses, warmUps, count)
+  },
+
   async bookWork({ entries }) {
     const { workWithBook } = await import('./book.js')
     return workWithBook(entries)
@@ -120,6 +135,32 @@ const methods: { [M in Method]: (params: Methods[M]['params']) => Promise<Method
     }
     await Promise.all(Array.from({ length: count }, gather))
     return null
+  },
+
+  async receiveMessages({ rival }) {
+    const { receiveMessages } = await import('./messages/index.js')
+    return await receiveMessages(rival)
+  },
+
+  async connectToReceiver({ rival, address }) {
+    const { connectToReceiver } = await import('./messages/index.js')
+    await connectToReceiver(rival, address)
+    return null
+  },
+
+  async flood({ size, count }) {
+    const { flood } = await import('./messages/index.js')
+    return await flood(size, count)
+  },
+
+  async roundTrips({ size, count }) {
+    const { roundTrips } = await import('./messages/index.js')
+    return await roundTrips(size, count)
+  },
+
+  async cpu() {
+    const { user, system } = process.cpuUsage()
+    return user + system
   }
 }
 

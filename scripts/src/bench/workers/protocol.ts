@@ -1,4 +1,5 @@
 import type { Side } from '../bench.js'
+import type { RivalName } from './messages/rival.js'
 
 /** How a node is to be made. What isn't said is the default of its side. */
 export interface Setup {
@@ -51,6 +52,15 @@ export interface Methods {
   /** Answers when that many peers are connected to the worker's node and known to it. */
   untilPeers: { params: { count: number }; result: null }
   memory: { params: null; result: Memory }
+  /** How many peers are connected to the worker's node and known to it, and how many no longer. */
+  peers: { params: null; result: { ready: number; lost: number } }
+  /** Makes a plain libp2p node and one with gater, keeper and trimmer; answers with where they listen. */
+  startGated: { params: { listen: boolean }; result: Record<Side, string> }
+  /** Dials with both, one after the other: milliseconds. */
+  dialInTurns: {
+    params: { addresses: Record<Side, string>; warmUps: number; count: number }
+    result: Record<Side, number[]>
+  }
   /** Fills an address book and works with it: microseconds for one operation. */
   bookWork: { params: { entries: number }; result: { add: number; pick: number } }
   /** Writes an address book into the database of a data folder. */
@@ -63,6 +73,16 @@ export interface Methods {
   pexAnswer: { params: { records: number }; result: number }
   /** Makes `count` nodes that know one bootstrap node; answers when each has so many peers. */
   gather: { params: { setup: Setup; count: number; peers: number }; result: null }
+  /** Makes the worker a receiver of messages; answers with what the sender needs to know. */
+  receiveMessages: { params: { rival: RivalName }; result: string }
+  /** Connects the worker to a receiver. */
+  connectToReceiver: { params: { rival: RivalName; address: string }; result: null }
+  /** Sends many messages as fast as they are acknowledged: microseconds for one. */
+  flood: { params: { size: number; count: number }; result: number }
+  /** Sends one message at a time: microseconds. */
+  roundTrips: { params: { size: number; count: number }; result: { p50: number; p99: number } }
+  /** CPU time of the process so far, in microseconds. */
+  cpu: { params: null; result: number }
 }
 
 export type Method = keyof Methods
