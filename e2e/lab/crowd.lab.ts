@@ -30,15 +30,16 @@ scenario(
     })
     const from = addressesIn('10.1.2.', 1, PEERS)
     await addAddresses(lab, 'crowd', from, 24)
-    const crowd = await LightPeers.open(lab, 'crowd', { target: boot.addressWith('/10.1.2.254/'), from, pause: 4 })
-    crowd.go()
+    const crowd = await LightPeers.open(lab, 'crowd', { from, pause: 4 })
+    crowd.dial(boot.addressWith('/10.1.2.254/'))
 
     const isSurplus = (events: LightEvent[]): boolean => events.some(({ surplus }) => surplus != null)
     const isSettled = (events: LightEvent[]): boolean =>
       first(events, 'answered') < Infinity && (!isSurplus(events) || first(events, 'gone') < Infinity)
     await until(() => crowd.byPeer.every(isSettled), {
-      ms: 30_000,
-      what: () => `${crowd.byPeer.filter((events) => !isSettled(events)).length} of ${PEERS} are not settled: ${JSON.stringify(crowd.byPeer.find((events) => !isSettled(events)))}`
+      ms: 60_000,
+      what: () =>
+        `${crowd.byPeer.filter((events) => !isSettled(events)).length} of ${PEERS} are not settled: ${JSON.stringify(crowd.byPeer.find((events) => !isSettled(events)))}`
     })
 
     const peers = crowd.byPeer

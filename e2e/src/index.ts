@@ -5,6 +5,6 @@
  */
 export { Cluster } from './cluster.js'
 export { NodeProcess, NodeProcessEndedError, RemoteError } from './node-process.js'
-export type { ConnectionJson, Methods, NodeEvent } from './protocol.js'
+export type { ConnectionJson, Heard, Methods, NodeEvent, Sent } from './protocol.js'
 export { components, type Links } from './topology.js'
 export { until } from './until.js'

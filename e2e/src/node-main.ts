@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { systemClock, type Clock } from '@penin/interface'
 import { createNode, peerInfoToJson, type NodeEvents, type PeerInfo, type PeninNode } from '@penin/node'
 import { Key, type Datastore } from 'interface-datastore'
+import { MessagesHost } from './messages-host.js'
 import type { FromChild, Methods, Request } from './protocol.js'
 
 const EVENTS: Array<keyof NodeEvents> = [
@@ -17,6 +18,7 @@ const EVENTS: Array<keyof NodeEvents> = [
   'dialling',
   'legacy:discovered',
   'legacy:lost',
+  'message:undelivered',
   'isolated',
   'wake-up',
   'store',
@@ -24,6 +26,9 @@ const EVENTS: Array<keyof NodeEvents> = [
 ]
 
 let node: PeninNode | undefined
+/** Nodes that share the process with the first. */
+const others: PeninNode[] = []
+const messages = new MessagesHost()
 let clockOffset = 0
 const movableClock: Clock = { ...systemClock, now: () => systemClock.now() + clockOffset }
 
@@ -58,7 +63,12 @@ function isPeerId(value: unknown): value is { toString(): string } {
 
 const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise<Methods[M]['result']> } = {
   create: async (config) => {
-    node = await createNode({ ...config, env: {}, clock: movableClock })
+    node = await createNode({
+      ...config,
+      handlers: { numbers: messages.handler('numbers', `${config.dataDir ?? ''}.journal`) },
+      env: {},
+      clock: movableClock
+    })
     for (const name of EVENTS) {
       node.addEventListener(name, (event: CustomEvent<unknown>) => {
         send({ type: 'event', name, detail: plain(event.detail), at: Date.now() })
@@ -67,7 +77,7 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     return { id: node.id.toString(), addresses: node.addresses.map(String), warnings: [...node.warnings] }
   },
   stop: async () => {
-    await node?.stop()
+    await Promise.all([node, ...others].map(async (each) => each?.stop()))
     return undefined
   },
   peers: async (filter) => running().peers.list(filter).map(peerInfoToJson),
@@ -78,6 +88,10 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     await running().peers.remove(id)
     return undefined
   },
+  bans: async () =>
+    running()
+      .peers.bans()
+      .map(({ kind, key, ban }) => ({ kind, key, until: Number.isFinite(ban.until) ? ban.until : null })),
   connections: async () =>
     running()
       .libp2p.getConnections()
@@ -91,6 +105,25 @@ const methods: { [M in keyof Methods]: (params: Methods[M]['params']) => Promise
     peers: running().legacy.peers(),
     knownPeers: [...(running().legacy.state?.knownPeers ?? [])]
   }),
+  received: async () => messages.received('numbers'),
+  send: async ({ peer, type, text, ...options }) => {
+    await running().messages.send(peer, type, text, options)
+    return undefined
+  },
+  sendMany: async (params) => messages.sendMany(running(), params),
+  join: async ({ count, config }) => {
+    for (let i = 0; i < count; i++) {
+      others.push(await createNode({ ...config, env: {} }))
+    }
+    return others.map(({ id }) => id.toString())
+  },
+  subscribe: async ({ topic, forbidden }) => {
+    messages.subscribe([running(), ...others], topic, forbidden)
+    return undefined
+  },
+  publish: async ({ at, topic, text }) => messages.publish([running(), ...others][at] as PeninNode, topic, text),
+  heard: async (topic) => messages.heard(topic),
+  statsOfAll: async () => [running(), ...others].map((each) => each.stats()),
   setCapabilities: async (capabilities) => {
     running().setCapabilities(capabilities)
     return undefined

@@ -11,6 +11,8 @@ export interface Methods {
   explain: { params: string; result: Explanation }
   add: { params: { address: string; expectedPublicKey?: string }; result: PeerInfoJson }
   remove: { params: string; result: undefined }
+  /** Bans in force; a permanent one ends at `null`, for JSON has no Infinity. */
+  bans: { params: undefined; result: Array<{ kind: 'peer' | 'group'; key: string; until: number | null }> }
   connections: { params: undefined; result: ConnectionJson[] }
   legacy: { params: undefined; result: { peers: LegacyPeer[]; knownPeers: string[] } }
   setCapabilities: { params: NonNullable<ConfigInput['capabilities']>; result: undefined }
@@ -22,8 +24,60 @@ export interface Methods {
   jumpClock: { params: number; result: undefined }
   /** Keys of the node's database that begin with a prefix. */
   keys: { params: string; result: string[] }
+  /** The numbered messages that have come, of the type `numbers`. */
+  received: { params: undefined; result: Received }
+  send: {
+    params: { peer: string; type: string; text: string; durable?: boolean }
+    result: undefined
+  }
+  sendMany: { params: SendMany; result: Sent }
+  /** Starts so many more nodes in the same process, each with identity, port and connections of its own. */
+  join: { params: { count: number; config: ConfigInput }; result: string[] }
+  /** Every node of the process subscribes to a topic; what begins with `forbidden` is invalid. */
+  subscribe: { params: { topic: string; forbidden?: string }; result: undefined }
+  /** The node with a number publishes a text; the result says to how many peers it went at once. */
+  publish: { params: { at: number; topic: string; text: string }; result: number }
+  heard: { params: string; result: Heard[] }
+  /** Statistics of every node of the process. */
+  statsOfAll: { params: undefined; result: NodeStats[] }
   /** Peer ids that libp2p's peer store holds. */
   stored: { params: undefined; result: string[] }
+}
+
+/** Numbered messages that have come, by sender. */
+export type Received = Record<string, { count: number; distinct: number; disorder: number }>
+
+/** Messages numbered from 0, to each of some peers. */
+export interface SendMany {
+  to: string[]
+  type: string
+  /** To each. */
+  count: number
+  /** To each. */
+  perSecond: number
+  /** Bytes of a message. */
+  size: number
+  durable?: boolean
+}
+
+/** What came of them. Milliseconds run from the call to the receiver's acknowledgement. */
+export interface Sent {
+  taken: number
+  failed: Record<string, number>
+  p50: number
+  p99: number
+  max: number
+  /** Until the outcome of the last. */
+  ms: number
+}
+
+/** What a node has heard of a topic. */
+export interface Heard {
+  id: string
+  texts: string[]
+  count: number
+  /** Milliseconds from each publication to the handler. */
+  delays: number[]
 }
 
 /** A connection as it goes over the pipe. */

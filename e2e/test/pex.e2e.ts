@@ -13,7 +13,7 @@ it('30 nodes that know only one bootstrap node reach their target by peer exchan
   for (let batch = 0; batch < 6; batch++) {
     nodes.push(...(await cluster.startMany(5, `node-${batch}`, config)))
   }
-  await cluster.formed({ ms: 60_000, nodes, minimum: TARGET })
+  await cluster.formed({ ms: 30_000, nodes, minimum: TARGET })
   const views = await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))
   expect(views.flat().some((peer) => peer.sources.includes('pex'))).toBe(true)
   const ids = new Set(nodes.map((node) => node.id))

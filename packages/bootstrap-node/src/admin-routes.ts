@@ -41,6 +41,7 @@ const ROUTES: readonly Route[] = [
   { path: /^\/peers\/([^/]+)$/, methods: { GET: getPeer, DELETE: removePeer } },
   { path: /^\/peers\/([^/]+)\/history$/, methods: { GET: history } },
   { path: /^\/peers\/([^/]+)\/trust$/, methods: { PUT: trust(true), DELETE: trust(false) } },
+  { path: /^\/legacy$/, methods: { GET: (node) => ok({ peers: node.legacy.peers() }) } },
   { path: /^\/bans$/, methods: { GET: listBans } },
   { path: /^\/bans\/([^/]+)$/, methods: { PUT: ban, DELETE: unban } },
   { path: /^\/reputation$/, methods: { GET: (node) => ok(node.peers.export()) } },

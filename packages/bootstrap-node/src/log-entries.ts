@@ -80,6 +80,11 @@ export const describers: Describers = {
     fields: { id, address, port },
     text: `the Python node ${id} is silent`
   }),
+  'message:undelivered': ({ id, type, error }) => ({
+    level: 'warn',
+    fields: { id: id.toString(), type, name: error.name, message: error.message },
+    text: `could not deliver a message (${String(type)}) to ${id.toString()}: ${error.message}`
+  }),
   addresses: (addresses) => ({
     level: 'info',
     fields: { addresses: addresses.map(String) },

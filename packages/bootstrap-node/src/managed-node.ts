@@ -53,7 +53,7 @@ export interface ManagedNode extends AsyncDisposable {
  * @throws what `createNode()` throws, AdminTokenRequiredError, AdminListenError, AdminFileError; nothing is left running
  */
 export async function startManagedNode(options: ManagedNodeOptions, defaults: ConfigInput = {}): Promise<ManagedNode> {
-  const { admin, privateKey, logger, dns, metrics, reporter, signal, clock, rng, ...rest } = options
+  const { admin, privateKey, logger, dns, metrics, reporter, handlers, signal, clock, rng, ...rest } = options
   const { env, configFile, flags, ...code } = rest
   const layers = withProgramDefaults(
     { code, env: withoutToken(env ?? process.env), ...(configFile && { configFile }), ...(flags && { flags }) },
@@ -67,6 +67,7 @@ export async function startManagedNode(options: ManagedNodeOptions, defaults: Co
     ...(dns && { dns }),
     ...(metrics && { metrics }),
     ...(reporter && { reporter }),
+    ...(handlers && { handlers }),
     ...(signal && { signal }),
     ...(clock && { clock }),
     ...(rng && { rng })

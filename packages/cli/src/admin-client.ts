@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ADMIN_FILE, ADMIN_TOKEN_VARIABLE, readAdminFile, type ParsedFlags } from '@penin/bootstrap-node'
 import { deadline, systemClock, type Clock } from '@penin/interface'
-import type { BanJson, Change, Explanation, NodeStats, PeerInfoJson, ReputationSnapshot } from '@penin/node'
+import type { BanJson, Change, Explanation, NodeStats, PeerInfoJson, PeninNode, ReputationSnapshot } from '@penin/node'
 import { NoNodeError, NodeAnswerError, PeerChoiceError, UsageError } from './errors.js'
 
 /** Longer than the longest dial that a node can be told to make, 120 s. In milliseconds. */
@@ -25,6 +25,9 @@ export interface PeerQuery {
   sort?: string
   limit?: string
 }
+
+/** A Python node whose beacons are heard; nothing that it says is proven, and nobody can connect to it. */
+export type LegacyPeerJson = ReturnType<PeninNode['legacy']['peers']>[number]
 
 /** A ban in force: of a peer by its id, or of an IP group. */
 export interface ListedBan extends BanJson {
@@ -81,6 +84,10 @@ export class AdminClient {
     ).toString()
     const { peers } = (await this.#ask('GET', `/peers${text === '' ? '' : `?${text}`}`)) as { peers: PeerInfoJson[] }
     return peers
+  }
+
+  async legacyPeers(): Promise<LegacyPeerJson[]> {
+    return ((await this.#ask('GET', '/legacy')) as { peers: LegacyPeerJson[] }).peers
   }
 
   async stats(): Promise<NodeStats> {

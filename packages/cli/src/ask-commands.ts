@@ -12,7 +12,7 @@ export function askCommands(): Command[] {
 }
 
 function peersCommand(): Command {
-  const command = ask('peers', 'List the peers of a running node', [
+  const command = ask('peers', 'List the peers of a running node, and the Python nodes that it hears', [
     'penin peers',
     'penin peers --all --sort health --json',
     'penin peers --capability tools:search',
@@ -31,9 +31,17 @@ function peersCommand(): Command {
     .option('--limit <count>', 'So many at most')
     .action(async () => {
       const query = readQuery(command.opts())
-      const peers = await (await client(command)).peers(query)
-      print(command, peers, () => peersText(peers, query, rendering()))
+      const node = await client(command)
+      const peers = await node.peers(query)
+      const legacy = asksForLegacy(query) ? await node.legacyPeers() : []
+      const all = [...peers, ...legacy.map((peer) => ({ ...peer, state: 'legacy' }))]
+      print(command, all, () => peersText(peers, query, rendering(), legacy))
     })
+}
+
+/** Of a Python node nothing is known that one could choose it by. */
+function asksForLegacy({ connected: _connected, sort: _sort, ...choice }: PeerQuery): boolean {
+  return Object.keys(choice).length === 0
 }
 
 /** Those connected are meant, unless somebody asks for those that can't be. */

@@ -1,6 +1,6 @@
 import type { Change, Explanation, NodeStats, PeerInfoJson } from '@penin/node'
 import { printable } from '@penin/interface'
-import type { ListedBan, PeerQuery } from './admin-client.js'
+import type { LegacyPeerJson, ListedBan, PeerQuery } from './admin-client.js'
 import { formatBytes, formatDuration, formatRtt, shortId } from './format.js'
 import { BOOTSTRAP_HINT } from './hints.js'
 import { renderTable, type Column } from './table.js'
@@ -29,13 +29,14 @@ const PEER_COLUMNS: readonly Column[] = [
   { title: 'ADDRESS' }
 ]
 
-/** The peers as a table, or a line that says that there are none. */
+/** The peers as a table, Python nodes last, or a line that says that there are none. */
 export function peersText(
   peers: readonly PeerInfoJson[],
   { connected, limit: _limit, sort: _sort, ...filter }: PeerQuery,
-  { now, fullIds, width }: Rendering
+  { now, fullIds, width }: Rendering,
+  legacy: readonly LegacyPeerJson[] = []
 ): string {
-  if (peers.length === 0) {
+  if (peers.length + legacy.length === 0) {
     if (Object.keys(filter).length > 0) {
       return 'no peer is like that'
     }
@@ -57,7 +58,13 @@ export function peersText(
     printable(peer.profile ?? '-', 12),
     printable(peer.remoteAddress ?? peer.addresses[0]?.multiaddr ?? '-', 120)
   ])
-  return renderTable(PEER_COLUMNS, rows, width).join('\n')
+  return renderTable(PEER_COLUMNS, [...rows, ...legacy.map((peer) => legacyRow(peer, now))], width).join('\n')
+}
+
+/** Its name is whatever it calls itself; only where its beacons come from has been seen. */
+function legacyRow({ id, address, port, firstSeen }: LegacyPeerJson, now: number): string[] {
+  const where = address == null ? '-' : `${printable(address)}:${port}`
+  return [printable(id, 52), 'legacy', '-', 'udp', '-', '-', '-', '-', '-', formatDuration(now - firstSeen), '-', where]
 }
 
 /** One peer in a line. */

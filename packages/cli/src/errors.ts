@@ -77,12 +77,21 @@ export class DemoTimeoutError extends PeninError {
   static override readonly name = 'DemoTimeoutError'
 
   constructor(
-    readonly phase: 'formed' | 'rejoined',
+    readonly phase: 'formed' | 'rejoined' | 'delivered all messages',
     readonly afterMs: number,
     /** How far it came. */
     readonly state: string
   ) {
     super(`the network has not ${phase} in ${Math.round(afterMs / 1000)} s: ${state}`)
+  }
+}
+
+/** A message of the demo could not be sent, or was not taken. */
+export class DemoMessageError extends PeninError {
+  static override readonly name = 'DemoMessageError'
+
+  constructor(readonly problem: string) {
+    super(`a message was not delivered: ${problem}`)
   }
 }
 

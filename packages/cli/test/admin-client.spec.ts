@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AdminServer, writeAdminFile } from '@penin/bootstrap-node'
 import { createNode, type PeninNode } from '@penin/node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AdminClient, findAdmin } from '../src/index.js'
 import { removeFolders, tempFolder } from '@penin/testing'
 
@@ -84,6 +84,15 @@ describe('the client of an admin endpoint', () => {
     expect(await client.trust(id, true)).toEqual({ id, trusted: true })
     expect(await client.trust(id, false)).toEqual({ id, trusted: false })
     expect(await client.peers({ tag: 'trusted', sort: 'health', limit: '3' })).toEqual([])
+  })
+
+  it('lists the Python nodes that are heard', async () => {
+    const client = new AdminClient({ url: admin.url ?? '', token: admin.token, where: '' })
+    expect(await client.legacyPeers()).toEqual([])
+    const alpha = { id: 'node-alpha', address: '127.0.0.1', port: 51_515, timestamp: 1, firstSeen: 2, lastSeen: 3 }
+    const heard = vi.spyOn((nodes[0] as PeninNode).legacy, 'peers').mockReturnValue([alpha])
+    expect(await client.legacyPeers()).toEqual([alpha])
+    heard.mockRestore()
   })
 
   it('finds it by URL, with or without scheme, and takes the token from the environment', async () => {

@@ -9,6 +9,8 @@ interface Result {
   reason?: string
   formedMs: number | null
   rejoinedMs: number | null
+  messages: unknown
+  broadcast: unknown
   nodes: Array<{ id: string; addresses: string[]; connections: number; discoveredBy: Record<string, number> }>
 }
 
@@ -30,7 +32,7 @@ describe('penin demo', () => {
     expect(await program.exit, program.stderr).toBe(0)
     expect(program.stdout.trimEnd().split('\n')).toHaveLength(1)
     const outcome = result(program)
-    expect(Object.keys(outcome)).toEqual(['ok', 'nodes', 'formedMs', 'rejoinedMs'])
+    expect(Object.keys(outcome)).toEqual(['ok', 'nodes', 'formedMs', 'rejoinedMs', 'messages', 'broadcast'])
     expect(outcome.ok).toBe(true)
     expect(outcome.nodes).toHaveLength(3)
     for (const node of outcome.nodes) {
@@ -38,7 +40,10 @@ describe('penin demo', () => {
       expect(node.connections).toBe(2)
       expect(Object.values(node.discoveredBy).reduce((sum, n) => sum + n, 0)).toBe(2)
     }
-    expect(program.stderr).toMatch(/formed in[\s\S]*is back in/)
+    const times = { p50Ms: expect.any(Number) as number, p99Ms: expect.any(Number) as number }
+    expect(outcome.messages).toEqual({ sent: 6, delivered: 6, ...times })
+    expect(outcome.broadcast).toEqual({ sent: 2, delivered: 2, ...times })
+    expect(program.stderr).toMatch(/formed in[\s\S]*is back in[\s\S]*delivered 6 of 6 messages, 2 of 2 broadcasts/)
   })
 
   it('cleans up and says why when it is interrupted', async () => {
@@ -55,7 +60,9 @@ describe('penin demo', () => {
       ok: false,
       reason: 'interrupted (SIGINT)',
       formedMs: null,
-      rejoinedMs: null
+      rejoinedMs: null,
+      messages: null,
+      broadcast: null
     })
     const [, kept = ''] = /data is in (\S+)/.exec(program.stderr) ?? []
     expect(kept.startsWith(folder)).toBe(true)

@@ -1,3 +1,4 @@
+import { printable } from '@penin/interface'
 import type { NodeStats, PeerInfo } from '@penin/node'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -123,6 +124,26 @@ describe('tables and numbers', () => {
     const text = peersText([hostile], {}, { now: 0, fullIds: true })
     // eslint-disable-next-line no-control-regex -- control characters are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+  })
+
+  it('Python nodes stand in the table of peers as legacy, and cannot write to the terminal', () => {
+    const heard = {
+      id: 'node-\u001b[2Jalpha',
+      address: '192.168.1.5',
+      port: 51_515,
+      timestamp: 1,
+      firstSeen: 0,
+      lastSeen: 0
+    }
+    const nowhere = { ...heard, id: 'node-beta', address: undefined }
+    const rendering = { now: 61_000, fullIds: true }
+    const lines = peersText([], { connected: true }, rendering, [heard, nowhere]).split('\n')
+    expect(lines.map((line) => line.split(/ {2,}/))).toMatchObject([
+      expect.arrayContaining(['PEER', 'STATE', 'FOUND BY', 'ADDRESS']) as unknown,
+      [printable(heard.id), 'legacy', '-', 'udp', '-', '-', '-', '-', '-', '1 min', '-', '192.168.1.5:51515'],
+      ['node-beta', 'legacy', '-', 'udp', '-', '-', '-', '-', '-', '1 min', '-', '-']
+    ])
+    expect(lines.join()).not.toContain('\u001b')
   })
 
   it('bans and histories are tables, and say so when there is nothing', () => {

@@ -30,10 +30,11 @@ const GONE: readonly unknown[] = ['closed', 'aborted', 'reset']
  * 1. Inbound, before a byte is read or a key computed: ban of the IP group, rate of the source group, place among the
  *    handshakes under way; and, unless somebody is exempt from them, subnet and connection limits.
  * 2. Before a dial: key type, ban, connection limits; for each address: ban of the IP group, country and network limits.
- * 3. Once the id is proven, both ways: key type, ban, subnet (inbound), country and network, connection limits. Only when
- *    all else is in order somebody else is let go for an inbound newcomer; if nobody is, there may be a place in the
- *    overflow, for a short while. Then it has its place.
- * 4. When the connection is usable: ban, once more, for much may have been reported meanwhile.
+ * 3. Once the id is proven, both ways: key type, ban, subnet (inbound), country and network. An outbound connection gets its
+ *    place then, within the connection limits.
+ * 4. When the connection is usable: all of that once more, for much may have happened meanwhile. An inbound connection gets
+ *    its place only now, or those that stall in between would hold all the places, and couldn't be let go for anybody. If
+ *    there is none, somebody else is let go for it; if nobody is, there may be a place in the overflow, for a short while.
  *
  * Connection limits are looked at again after the handshake: of many that run at once, all have seen room when they began.
  */
@@ -96,7 +97,7 @@ export class Admission {
       denyInboundConnection: (raw) => this.#denyInbound(raw),
       denyOutboundConnection: (peer, raw) =>
         this.#denyPeer('outbound', peer, raw.remoteAddr) || this.#denyGroup('outbound', raw.remoteAddr, peer),
-      denyInboundEncryptedConnection: async (peer, raw) => this.#settle('inbound', peer, raw),
+      denyInboundEncryptedConnection: (peer, raw) => this.#denyProven(peer, raw),
       denyOutboundEncryptedConnection: async (peer, raw) => this.#settle('outbound', peer, raw),
       denyInboundUpgradedConnection: async (peer, raw) => {
         this.#handshakes.end(raw)
@@ -180,7 +181,16 @@ export class Admission {
     return false
   }
 
-  /** Who it is, is proven: everything is asked, and the connection gets its place. */
+  /** Who comes in is proven: whether it would be refused in any case. */
+  #denyProven(peer: PeerId, raw: MultiaddrConnection): boolean {
+    const { remoteAddr } = raw
+    if (this.#denyPeer('inbound', peer, remoteAddr)) {
+      return true
+    }
+    return !isGone(raw) && !this.#isExempt(peer, 'inbound') && this.#denyByAddress('inbound', peer, remoteAddr)
+  }
+
+  /** Everything is asked, and the connection gets its place. */
   async #settle(direction: Direction, peer: PeerId, raw: MultiaddrConnection): Promise<boolean> {
     const { remoteAddr } = raw
     if (this.#denyPeer(direction, peer, remoteAddr)) {

@@ -19,6 +19,8 @@ export interface ConfiguredPeer {
 export interface ConfiguredEntry extends Readonly<ConfiguredPeer> {
   readonly key: string
   failures: number
+  /** Links in a row that were of no use. */
+  brief: number
   lastAttemptAt: number
   nextAttemptAt: number
   lastError?: string
@@ -50,7 +52,7 @@ export class ConfiguredPeers {
     this.#entries.clear()
     for (const peer of peers) {
       const key = `${peer.persistence} ${peer.id?.toString() ?? peer.addresses.map(String).join(',')}`
-      const fresh = { failures: 0, lastAttemptAt: -Infinity, nextAttemptAt: 0, heldUntil: 0 }
+      const fresh = { failures: 0, brief: 0, lastAttemptAt: -Infinity, nextAttemptAt: 0, heldUntil: 0 }
       this.#entries.set(key, { ...(before.get(key) ?? fresh), ...peer, key })
     }
     this.#index()
@@ -91,9 +93,10 @@ export class ConfiguredPeers {
     })
   }
 
-  /** A dial begins. */
+  /** A dial begins. Whatever comes of it, and though nobody should tell: the next one is not at once. */
   recordAttempt(entry: ConfiguredEntry, at: number): void {
     entry.lastAttemptAt = at
+    entry.nextAttemptAt = Math.max(entry.nextAttemptAt, at + PERSISTENT_BACKOFF.base)
   }
 
   /** Notes who answers there. */
@@ -107,7 +110,22 @@ export class ConfiguredPeers {
     }
   }
 
-  /** A dial has failed, or the link is gone: the next one waits a little. */
+  /**
+   * The link to a peer is gone: the next dial waits a little, and longer each time if the links are of no use. Otherwise a
+   * bootstrap node that is full and says so to everybody would be redialled by everybody, each second, for ever. A peer may
+   * have several entries: it is in two lists, or answers at two addresses.
+   */
+  recordEnd(id: PeerId, at: number, wasUseful: boolean): void {
+    for (const entry of this.#entries.values()) {
+      if ((entry.id ?? entry.answeredBy)?.equals(id) === true) {
+        entry.failures = wasUseful ? 0 : entry.brief
+        entry.brief = wasUseful ? 0 : entry.brief + 1
+        this.recordFailure(entry, at)
+      }
+    }
+  }
+
+  /** A dial has failed: the next one waits a little. */
   recordFailure(entry: ConfiguredEntry, at: number, error?: string): void {
     const policy = entry.persistence === 'seed' ? CANDIDATE_BACKOFF : PERSISTENT_BACKOFF
     entry.failures++

@@ -1,13 +1,13 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { addressScope, type Rng } from '@penin/interface'
-import type { ConfiguredEntry, ConfiguredPeers } from './configured-peers.js'
+import type { ConfiguredEntry, ConfiguredPeers, Persistence } from './configured-peers.js'
 import type { DialMemory } from './dial-memory.js'
 import type { DialReason } from './keeper-contract.js'
 import type { Holds } from './holds.js'
 import type { Links } from './links.js'
 import { DIALLED_SCOPES, type BookedPeer, type Excluded, type PeerBook } from './peer-book.js'
-import { netGroup, type PeerScope } from './selection/groups.js'
+import { isGrouped, netGroup, type PeerScope } from './selection/groups.js'
 import type { ConnectionLimits } from './selection/limits.js'
 import type {
   CapabilityWish,
@@ -41,6 +41,12 @@ export type NextDial =
 /** The book is asked for so many peers at least, or groups that have a candidate may not be among them. */
 const MIN_CHOICE = 64
 
+/** A peer that may be dialled again so soon, in milliseconds, is worth a place kept for it ... */
+const AWAITED_FOR = 30_000
+
+/** ... unless it has failed more often than this. */
+const AWAITED_FAILURES = 3
+
 /** Dials after which what became of earlier ones counts half, so that the share is that of the last minutes. */
 const OUTCOME_MEMORY = 64
 
@@ -49,6 +55,7 @@ export class DialPlanner {
   readonly #parts: DialPlannerParts
   readonly #underWay = new Map<string, OutboundDial>()
   #anchors: readonly BookedPeer[]
+  #nameless = 0
   #dials = 0
   #successes = 0
 
@@ -60,6 +67,11 @@ export class DialPlanner {
   /** Dials under way. */
   get underWay(): number {
     return this.#underWay.size
+  }
+
+  /** Whether an address of the configuration is being dialled for whoever answers there. */
+  get isNamelessUnderWay(): boolean {
+    return this.#nameless > 0
   }
 
   isUnderWay(id: string): boolean {
@@ -89,6 +101,7 @@ export class DialPlanner {
           ...due.map(configuredCandidate),
           ...others.map((peer) => this.#candidate(peer, peer.table === 'tried' ? 'tried' : 'new'))
         ],
+        awaited: empty > 0 ? this.#awaited(at) : 0,
         outbound,
         dialling: [...this.#underWay.values()],
         counts,
@@ -128,12 +141,15 @@ export class DialPlanner {
       reason: reason === 'feeler' || reason === 'test' ? 'manual' : reason,
       ...(peer == null ? whereabouts(address) : { group: peer.group, scope: scopeOf(peer) })
     }
+    const nameless = target.id == null && isLasting(reason) ? 1 : 0
     this.#underWay.set(id, dial)
+    this.#nameless += nameless
     return (isSuccess) => {
+      this.#nameless -= nameless
       if (this.#underWay.get(id) === dial) {
         this.#underWay.delete(id)
       }
-      if (reason !== 'persistent' && reason !== 'bootstrap' && reason !== 'seed') {
+      if (!isLasting(reason) && reason !== 'seed') {
         this.#note(isSuccess)
       }
     }
@@ -146,6 +162,20 @@ export class DialPlanner {
       this.#dials /= 2
       this.#successes /= 2
     }
+  }
+
+  /** Groups without a connection of which somebody is only waiting for the end of a short backoff. */
+  #awaited(at: number): number {
+    const { book, links, memory } = this.#parts
+    const taken = new Set([...links.outbound(), ...this.#underWay.values()].map(({ group }) => group))
+    const isWaiting = (id: string): boolean => {
+      const { failures = 0, nextAttemptAt = 0 } = memory.get(id) ?? {}
+      return nextAttemptAt > at && nextAttemptAt <= at + AWAITED_FOR && failures <= AWAITED_FAILURES
+    }
+    const exclude: Excluded = { has: (id) => !isWaiting(id) || links.has(id) }
+    const waiting = book.select({ count: MIN_CHOICE, exclude, scopeFilter: DIALLED_SCOPES })
+    return new Set(waiting.flatMap((peer) => (isGrouped(scopeOf(peer)) && !taken.has(peer.group) ? [peer.group] : [])))
+      .size
   }
 
   #candidate(peer: BookedPeer, origin: OutboundCandidate['origin']): OutboundCandidate {
@@ -164,6 +194,10 @@ export function nameOf({ id, addresses = [] }: { id?: PeerId; addresses?: readon
   return (id ?? addresses[0])?.toString() ?? '*'
 }
 
+function isLasting(reason: DialReason): reason is Persistence {
+  return reason === 'persistent' || reason === 'bootstrap'
+}
+
 function configuredCandidate(entry: ConfiguredEntry): OutboundCandidate {
   return { id: nameOf(entry), origin: entry.persistence, ...whereabouts(entry.addresses[0]) }
 }
@@ -180,7 +214,7 @@ function scopeOf({ addresses }: BookedPeer): PeerScope {
 
 function resolve(dial: PlannedOutbound, due: readonly ConfiguredEntry[], peers: readonly BookedPeer[]): NextDial {
   const { reason, replaces } = dial
-  if (reason === 'persistent' || reason === 'bootstrap' || reason === 'seed') {
+  if (isLasting(reason) || reason === 'seed') {
     return { reason, entry: due.find((entry) => nameOf(entry) === dial.dial) as ConfiguredEntry }
   }
   const peer = peers.find(({ id }) => id === dial.dial) as BookedPeer

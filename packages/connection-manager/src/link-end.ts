@@ -25,18 +25,11 @@ export function noteLinkEnd(
   { link, wasLetGo, isOnline, at }: LinkEnd
 ): void {
   const key = id.toString()
-  const entry = configured.of(id)
+  const isUseful = link != null && at - link.connectedAt >= USEFUL_AFTER
+  configured.recordEnd(id, at, isUseful) // it waits a little before it looks who answers there now
   if (wasLetGo) {
     memory.postpone(key, at + LET_GO_FOR)
-    if (entry != null) {
-      configured.recordFailure(entry, at)
-    }
     return
-  }
-  const isUseful = link != null && at - link.connectedAt >= USEFUL_AFTER
-  if (entry != null) {
-    entry.failures = isUseful ? 0 : entry.failures
-    configured.recordFailure(entry, at) // it waits a little before it looks who answers there now
   }
   if (isUseful) {
     memory.wasUseful(key, at)

@@ -1,4 +1,4 @@
-import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
+import type { AbortOptions, Connection, Libp2pEvents, PeerId, Startable } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import {
   systemClock,
@@ -23,6 +23,7 @@ import { Learner } from './learned-candidate.js'
 import type { BookedPeer, Excluded } from './peer-book.js'
 import { NEUTRAL } from './reputation/parameters.js'
 import { DialPlanner } from './dial-planner.js'
+import { Strangers } from './strangers.js'
 
 /** Milliseconds between two clear-outs of the address book. */
 const EXPIRE_INTERVAL = 10_000
@@ -40,6 +41,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #holds = new Holds()
   readonly #links = new Links()
   readonly #learner: Learner
+  readonly #strangers: Strangers
   /** Whom the program is dialling; undefined for an address without a name. */
   readonly #manual: Array<PeerId | undefined> = []
   /** Peers that are being let go on purpose. */
@@ -97,6 +99,10 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
         this.addCandidate(candidate)
       }
     })
+    this.#strangers = new Strangers({
+      peerStore: components.peerStore,
+      isKnown: (id) => book.get(id) != null || this.#links.has(id.toString())
+    })
     this.#planner = this.#newPlanner()
   }
 
@@ -126,6 +132,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#components.events.addEventListener('peer:connect', this.#onConnect)
     this.#components.events.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#components.events.addEventListener('peer:identify', this.#learner.onIdentify)
+    this.#components.events.addEventListener('peer:update', this.#onWritten)
     this.#planner = this.#newPlanner()
     this.#feelers = new Feelers(book, rng, feelerInterval, clock.monotonic())
     this.configure(this.#init.configured)
@@ -139,6 +146,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#components.events.removeEventListener('peer:connect', this.#onConnect)
     this.#components.events.removeEventListener('peer:disconnect', this.#onDisconnect)
     this.#components.events.removeEventListener('peer:identify', this.#learner.onIdentify)
+    this.#components.events.removeEventListener('peer:update', this.#onWritten)
     this.#stopping?.abort()
     this.#stopping = undefined
     this.#timer?.clear()
@@ -148,6 +156,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#released.clear()
     this.#replaces.clear()
     this.#probed.clear()
+    this.#strangers.clear()
   }
 
   /** Replaces the configured peers, for instance when the configuration was reread. Connections stay. */
@@ -190,7 +199,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       this.#learner.noteReached(connection, options.source ?? 'manual')
       return connection
     } catch (error) {
-      await this.#forgetStranger(target.id)
+      await this.#strangers.forget(target.id)
       throw error
     } finally {
       this.#manual.splice(this.#manual.indexOf(target.id), 1)
@@ -200,6 +209,11 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   /** True while the program itself waits for a dial to this peer, or to an address at which it may be. */
   isAskedFor(id: PeerId): boolean {
     return this.#manual.some((other) => other == null || other.equals(id))
+  }
+
+  /** Limits do not apply to a dial that the program waits for, to whoever answers at a configured address, and to feelers. */
+  isBeyondLimits(id: PeerId): boolean {
+    return this.isAskedFor(id) || this.#planner.isNamelessUnderWay || this.#probed.has(id.toString())
   }
 
   /** Why the peer is redialled for ever, if it is: by its id, or because it answers at a configured address. */
@@ -278,14 +292,14 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   async forget(id: PeerId): Promise<boolean> {
     const was = this.#init.book.remove(id)
     this.#memory.delete(id.toString())
-    await this.#forgetStored(id)
+    await this.#strangers.forgetStored(id)
     return was
   }
 
   /** The book has lost a peer: what libp2p has stored about it goes as well, unless it is connected. */
   noteRemoved(id: string): void {
     if (!this.#links.has(id)) {
-      void this.#forgetStored(peerIdFromString(id))
+      void this.#strangers.forgetStored(peerIdFromString(id))
     }
   }
 
@@ -317,11 +331,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const wasLetGo = this.#released.delete(key)
     const parts = { book: this.#init.book, memory: this.#memory, configured: this.#configured }
     noteLinkEnd(parts, id, { link, wasLetGo, isOnline: this.#links.peers > 0, at })
-    void this.#forgetStranger(id)
+    void this.#strangers.forget(id)
     if (wasPeer && this.#links.peers === 0) {
       this.#isolatedSince = at
     }
     this.#lookSoon()
+  }
+
+  readonly #onWritten = (event: Libp2pEvents['peer:update']): void => {
+    this.#strangers.noteWritten(event, this.#init.clock.monotonic())
   }
 
   /** Events come in swarms; one look serves them all. */
@@ -385,6 +403,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     if (at - this.#expiredAt >= EXPIRE_INTERVAL) {
       this.#expiredAt = at
       book.expire()
+      this.#strangers.tidy(at)
     }
     const outbound = this.#links.outbound().filter(({ id }) => this.#links.isAccepted(id))
     if (outbound.length > 0) {
@@ -419,7 +438,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     } catch {
       this.#probed.delete(peer.id)
       this.#replaces.delete(peer.id)
-      await this.#forgetStranger(id)
+      await this.#strangers.forget(id)
     }
   }
 
@@ -470,17 +489,6 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
         this.#configured.recordFailure(entry, clock.monotonic(), message)
       }
     }
-  }
-
-  /** What libp2p writes down about a peer that has no place in the book must not fill the disk. */
-  async #forgetStranger(id: PeerId | undefined): Promise<void> {
-    if (id != null && this.#init.book.get(id) == null && !this.#links.has(id.toString())) {
-      await this.#forgetStored(id)
-    }
-  }
-
-  async #forgetStored(id: PeerId): Promise<void> {
-    await this.#components.peerStore.delete(id).catch(() => undefined)
   }
 }
 

@@ -9,7 +9,7 @@ export type TrimReason = Surplus['reason'] | Victim['reason'] | 'reconnected' | 
 
 /** What a {@link Trimmer} is made of. */
 export interface TrimmerInit {
-  /** The same as Admission's: inbound peers beyond them (its overflow) are let go. */
+  /** The same as Admission's: inbound peers beyond them are let go. */
   limits: ConnectionLimits
   /** So many peers there may be without anybody being let go: the upper end of the profile's range. */
   target: number
@@ -22,6 +22,13 @@ export interface TrimmerInit {
   exemption?: ((peer: PeerId) => EvictionCandidate['exempt']) | undefined
   /** Asked for by the program, or with a request under way: not surplus, for now. */
   isBusy?: ((peer: PeerId) => boolean) | undefined
+  /**
+   * Whether Admission let the peer in for a short while only (its `surplusOf()`): it is let go once it has had its time, and
+   * counts towards nothing meanwhile.
+   *
+   * @default nobody
+   */
+  isPassing?: ((peer: PeerId) => boolean) | undefined
   /** Reputation. @default 50 for everybody */
   score?: ((peer: PeerId) => number) | undefined
   /** See {@link EvictionCandidate.lastMessageAt}. */

@@ -21,6 +21,9 @@ export * from './trimmer-errors.js'
 /** Whoever was let go and is still there after so many milliseconds is cut: as long as libp2p takes to close, and more. */
 const LINGER = 2_000
 
+/** As long as `SurplusSituation.minAge` is by default. In milliseconds. */
+const MIN_AGE = 10_000
+
 /** Connections open in swarms; one look serves them all. In milliseconds. */
 const SOON = 100
 
@@ -86,9 +89,10 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
 
   trim(): void {
     const peers = this.#staying()
-    const chosen = new Map(this.#beyondTarget(peers).map(({ disconnect, reason }) => [disconnect, reason]))
-    const others = peers.filter(({ id }) => !chosen.has(id))
-    for (const { disconnect, reason } of this.#beyondInboundLimits(others)) {
+    const settled = peers.filter((peer) => !this.#isPassing(peer))
+    const chosen = new Map(this.#beyondTarget(settled).map(({ disconnect, reason }) => [disconnect, reason]))
+    const others = settled.filter(({ id }) => !chosen.has(id))
+    for (const { disconnect, reason } of [...this.#beyondInboundLimits(others), ...this.#passed(peers)]) {
       chosen.set(disconnect, reason)
     }
     for (const { id, peer } of peers) {
@@ -109,7 +113,8 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
       return own.direction === 'inbound' && this.#replace(own.peer)
     }
     const group = netGroup(address)
-    const victim = chooseInboundVictim(peers, { newcomer: { group } })
+    const settled = peers.filter((other) => !this.#isPassing(other)) // the others hold no place that could be given on
+    const victim = chooseInboundVictim(settled, { newcomer: { group } })
     const loser = peers.find(({ id }) => id === victim?.disconnect)
     // One for another of the same group gains nobody anything, and on a private network all would take turns.
     const isGain = victim?.reason === 'low-reputation' || (victim?.group !== group && isGrouped(observedScope(address)))
@@ -163,7 +168,20 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
     })
   }
 
-  /** What Admission let in beyond the limits for inbound connections goes, even if the number of peers is in order. */
+  /** Whether it was let in for a short while, and has been told so. */
+  #isPassing({ peer, isProtected }: SeenPeer): boolean {
+    return isProtected !== true && this.#init.isPassing?.(peer) === true
+  }
+
+  /** Their while is over. They go, and nobody who has a place goes for them: else whoever comes late would push it out. */
+  #passed(peers: readonly SeenPeer[]): Surplus[] {
+    const latest = this.#clock.monotonic() - (this.#init.minAge ?? MIN_AGE)
+    return peers
+      .filter((peer) => peer.connectedAt <= latest && this.#isPassing(peer))
+      .map(({ id }) => ({ disconnect: id, reason: 'over-target' }))
+  }
+
+  /** Inbound peers that are more than the limits have room for go, even if the number of peers is in order. */
   #beyondInboundLimits(peers: readonly SeenPeer[]): Surplus[] {
     const { limits } = this.#init
     const limited = peers.filter((peer) => !isUnlimited(peer))

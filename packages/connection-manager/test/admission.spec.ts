@@ -153,15 +153,18 @@ describe('Admission: handshakes under way', () => {
     expect(clock.pending()).toBe(0)
   })
 
-  it('stalling between key exchange and multiplexing is stalling as well, and gives the place back', async () => {
-    const admission = make()
-    const raw = from()
-    await begin(admission, raw)
-    expect(await admission.gater.denyInboundEncryptedConnection(named('a'), raw)).toBe(false)
-    expect(admission.counts.inbound).toBe(1)
-    clock.tick(8_000)
-    expect(admission.refused['slow-handshake']).toBe(1)
+  it('stalling between key exchange and multiplexing is stalling as well, and keeps nobody out', async () => {
+    const admission = make({ limits: ONE })
+    for (let i = 0; i < 10; i++) {
+      const raw = from()
+      await begin(admission, raw)
+      expect(await admission.gater.denyInboundEncryptedConnection(named(`staller ${i}`), raw)).toBe(false)
+    }
     expect(admission.counts.inbound).toBe(0)
+    expect(await enter(admission, 'honest')).toBeDefined()
+    clock.tick(8_000)
+    expect(admission.refused['slow-handshake']).toBe(10)
+    expect(admission.counts.inbound).toBe(1)
   })
 })
 
@@ -196,8 +199,9 @@ describe('Admission: connection limits', () => {
     expect(await begin(admission, first)).toBe(true)
     expect(await begin(admission, second)).toBe(true)
     expect(await admission.gater.denyInboundEncryptedConnection(named('a'), first)).toBe(false)
-    expect(await admission.gater.denyInboundEncryptedConnection(named('b'), second)).toBe(true)
+    expect(await admission.gater.denyInboundEncryptedConnection(named('b'), second)).toBe(false)
     expect(await admission.gater.denyInboundUpgradedConnection(named('a'), first)).toBe(false)
+    expect(await admission.gater.denyInboundUpgradedConnection(named('b'), second)).toBe(true)
     expect(refusals).toMatchObject([{ reason: 'too-many-inbound', direction: 'inbound', peer: named('b') }])
   })
 
@@ -239,6 +243,7 @@ describe('Admission: connection limits', () => {
     raw.abort()
     await begin(admission, raw)
     expect(await admission.gater.denyInboundEncryptedConnection(named('a'), raw)).toBe(false)
+    expect(await admission.gater.denyInboundUpgradedConnection(named('a'), raw)).toBe(false)
     expect([admission.handshakes, admission.counts.inbound]).toEqual([0, 0])
   })
 

@@ -2,7 +2,10 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { seededRng } from '@penin/testing'
 import { describe, expect, it } from 'vitest'
 import { ConfiguredPeers, ISOLATED_CAP, type ConfiguredPeer } from '../src/configured-peers.js'
-import { named } from './support.js'
+import { DialMemory } from '../src/dial-memory.js'
+import { noteLinkEnd } from '../src/link-end.js'
+import type { Link } from '../src/links.js'
+import { makeBook, named } from './support.js'
 
 const addresses = [multiaddr('/ip4/192.0.2.1/tcp/1')]
 const named1: ConfiguredPeer = { id: named('a'), addresses, persistence: 'bootstrap' }
@@ -41,6 +44,39 @@ describe('ConfiguredPeers', () => {
       (entry?.nextAttemptAt ?? 0) < ISOLATED_CAP ? 1 : 0
     )
     expect(entry).toMatchObject({ failures: 30, lastError: 'refused' })
+  })
+
+  it('waits longer and longer for one that answers and says each time that it has no room, until a link was of use', () => {
+    const configured = table(named1)
+    const id = named('a')
+    const entry = configured.of(id) as NonNullable<ReturnType<typeof configured.of>>
+    const parts = { configured, memory: new DialMemory(seededRng(1)), book: makeBook(named('me')) }
+    const visit = (duration: number): number => {
+      configured.recordAnswer(entry, id, 0)
+      const link = { id, direction: 'outbound', connectedAt: 0, group: 'g', scope: 'public' } as unknown as Link
+      noteLinkEnd(parts, id, { link, wasLetGo: true, isOnline: true, at: duration })
+      return entry.failures
+    }
+    expect([500, 500, 500, 60_000, 500].map(visit)).toEqual([1, 2, 3, 1, 1])
+  })
+
+  it('waits with every entry of a peer that stands in two lists, or answers at two addresses', () => {
+    const id = named('a')
+    const configured = table(named1, { ...named1, persistence: 'persistent' }, nameless)
+    for (const entry of configured.due(0, false, idle)) {
+      configured.recordAnswer(entry, id, 0)
+    }
+    configured.recordEnd(id, 0, false)
+    expect(configured.due(0, false, idle)).toEqual([])
+    expect(configured.due(1_000, false, idle)).toHaveLength(3)
+  })
+
+  it('is not dialled twice within a second, though nobody should tell what became of the dial', () => {
+    const configured = table(named1)
+    const [entry] = configured.due(0, false, idle)
+    configured.recordAttempt(entry as NonNullable<typeof entry>, 0)
+    expect(configured.due(999, false, idle)).toEqual([])
+    expect(configured.due(1_000, false, idle)).toHaveLength(1)
   })
 
   it('does not dial a peer of another network before its time is up, not even in isolation', () => {

@@ -197,6 +197,13 @@ describe('one outbound connection of a public group', () => {
     expect(sizes.sort()).toEqual([2, 3, 3])
   })
 
+  it('repeats leave the places free of groups whose peers only wait to be dialled again', () => {
+    const candidates = Array.from({ length: 8 }, (_, i) => candidate(`sybil${i}`, { group: 'g' }))
+    expect(reasons(plan({ candidates, target: 8, awaited: 7 }))).toEqual({ tried: 1 })
+    expect(reasons(plan({ candidates, target: 8, awaited: 5 }))).toEqual({ tried: 1, repeat: 2 })
+    expect(reasons(plan({ candidates, target: 8 }))).toEqual({ tried: 1, repeat: 7 })
+  })
+
   it('with low success the dials to other groups do not make room for repeats', () => {
     const list = [...candidates(6), ...candidates(50, { group: '203.0' }, 'sybil')]
     const dials = plan({ candidates: list, outcomes: { dials: 30, successes: 5 } })

@@ -201,6 +201,28 @@ describe('PeerKeeper without a network', () => {
     keeper.stop()
   })
 
+  it('sends feelers, and dials configured addresses without id, beyond the limits: strangers that fill them stop neither', async () => {
+    const nameless = { addresses: [at(2)], persistence: 'persistent' as const }
+    for (const [configured, expected] of [
+      [[], ['feeler: x']],
+      [[nameless], ['persistent: x anybody']]
+    ] as const) {
+      const clock = new FakeClock()
+      const { keeper, book } = alone(clock, { target: 0, configured: [...configured] })
+      const beyond = (): string[] => ['x', 'anybody'].filter((name) => keeper.isBeyondLimits(named(name)))
+      const seen = new Set<string>()
+      if (configured.length === 0) {
+        book.add({ id: named('x'), multiaddrs: [at(10)], source: 'mdns', sourceGroup: 'lan' })
+      }
+      keeper.addEventListener('dialling', ({ detail }) => seen.add(`${detail.reason}: ${beyond().join(' ')}`))
+      keeper.start()
+      await clock.tickAsync(600_000)
+      expect([...seen]).toEqual(expected)
+      expect(beyond()).toEqual([])
+      keeper.stop()
+    }
+  })
+
   it('clears the book of peers that never answer, by itself', async () => {
     const clock = new FakeClock()
     const { keeper, book } = alone(clock, { configured: [] })
@@ -432,6 +454,14 @@ describe('PeerKeeper in a plain libp2p node', () => {
     const entry = node.book.get(other.peerId)
     expect(entry?.seq).toBeTypeOf('bigint')
     expect(entry?.addresses).toMatchObject([{ certified: true, text: addressOf(other).decapsulate('/p2p').toString() }])
+  })
+
+  it('does not keep for long what libp2p writes down of a stranger, though it comes after the stranger has gone', async () => {
+    const clock = new FakeClock()
+    const [node, stranger] = [await keeping({ clock, target: 0, tick: 1_000 }), await makePeerId()]
+    await node.peerStore.merge(stranger, { protocols: ['/late/1.0.0'] })
+    clock.tick(71_000)
+    await until(async () => !(await node.peerStore.has(stranger)))
   })
 
   it('forgets a peer, and what is stored about it, when told to', async () => {

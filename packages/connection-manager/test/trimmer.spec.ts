@@ -106,6 +106,37 @@ lifecycleCompliance(
 )
 
 describe('Trimmer', () => {
+  it('lets those go who were let in for a short while, after it, and nobody with a place in their stead', async () => {
+    const passing = new Set<string>()
+    const limits = { inbound: 2, outbound: 10, total: 2, minOutbound: 0 }
+    const world = new World({ target: 2, limits, isPassing: (peer) => passing.has(nameOf(peer)) })
+    await world.trimmer.start()
+    world.connect('a')
+    world.connect('b')
+    world.clock.tick(60_000)
+    world.connect('c')
+    world.connect('d')
+    passing.add('c').add('d')
+    world.clock.tick(8_000)
+    expect(world.names()).toEqual(['a', 'b', 'c', 'd'])
+    world.clock.tick(4_000)
+    expect(world.told).toEqual(['c: over-target', 'd: over-target'])
+    expect(world.names()).toEqual(['a', 'b'])
+    await world.trimmer.stop()
+  })
+
+  it('makes no room by letting go those who hold no place', async () => {
+    const world = new World({ isPassing: () => true })
+    await world.trimmer.start()
+    for (let i = 0; i < 60; i++) {
+      world.connect(`of one group ${i}`, { address: '/ip4/45.45.45.1' })
+    }
+    const newcomer = { peer: peerNamed('newcomer'), address: multiaddr('/ip4/92.1.1.1/tcp/1') }
+    expect(await world.trimmer.makeRoom(newcomer)).toBe(false)
+    expect(world.names()).toHaveLength(60)
+    await world.trimmer.stop()
+  })
+
   it('lets surplus peers go once they have had their time, as the rules choose, and says why', async () => {
     const world = new World({ target: 3, limits: { inbound: 10, outbound: 10, total: 3, minOutbound: 0 } })
     await world.trimmer.start()

@@ -34,7 +34,10 @@ export interface LegacyState extends LegacyKnownPeers, TypedEventTarget<LegacySt
   loadState(options?: LegacyStateOptions): Promise<boolean>
   /** Writes it now; creates it if it isn't there. */
   saveState(options?: LegacyStateOptions): Promise<void>
-  /** Saves what has not been saved, and takes no more. Closing twice is closing once. */
+  /**
+   * Saves what the file lacks, what a Python node has dropped from it included, and takes no more. Closing twice is
+   * closing once.
+   */
   close(options?: LegacyStateOptions): Promise<void>
 }
 
@@ -101,6 +104,8 @@ class LegacyStateImpl extends TypedEventEmitter<LegacyStateEvents> implements Le
   async #close(options?: LegacyStateOptions): Promise<void> {
     this.#timer?.clear()
     this.#timer = undefined
+    // a Python node may have put its own, older list there since: that must not be the last word
+    await this.#orchestrator.loadState(this.path, options)
     if (this.isDirty) {
       await this.saveState(options)
     }

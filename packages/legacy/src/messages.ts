@@ -21,6 +21,7 @@ import {
   LegacyTimeoutError
 } from './errors.js'
 import { HeartbeatLedger } from './heartbeat-ledger.js'
+import { inTime } from './in-time.js'
 import { decodeLegacyMessage, encodeLegacyMessage } from './message-codec.js'
 import { legacyFrames, type Frames } from './message-frames.js'
 import type { AnyLegacyMessage, LegacyMessage, LegacyMessageType, LegacyPayload, MentalState } from './message-types.js'
@@ -393,22 +394,5 @@ function emptyMentalState(timestamp: number): MentalState {
     current_concerns: [],
     sr_statistics: { count: 0, avg_sr: 0, latest_sr: 0, stability: 0 },
     timestamp
-  }
-}
-
-/** Waits no longer than `signal` allows; what comes of the work after that is nobody's business. */
-async function inTime(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const late = Promise.withResolvers<never>()
-  const onAbort = (): void => {
-    late.reject(signal.reason as Error)
-  }
-  if (signal.aborted) {
-    onAbort()
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([work, late.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -1,7 +1,9 @@
-import { readlink, symlink, unlink } from 'node:fs/promises'
+import { readlink, rm, symlink, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { wait, type Clock, type Rng } from '@penin/interface'
 import { LegacyStateConflictError, LegacyStateUnwritableError } from './errors.js'
+import { inTime } from './in-time.js'
 
 /** Between two looks at a lock that somebody else holds; a save takes a few milliseconds. */
 const POLL = 20
@@ -32,29 +34,39 @@ const queues = new Map<string, Promise<void>>()
  * whose target names its holder: made and filled in one step, and seen through when its holder was killed. A Python
  * node knows nothing of it.
  *
+ * @param work gets the path of a temporary file that is the holder's alone. It vanishes when the lock is taken for a dead
+ * one's: a program that was only stopped for long can then no longer put it in place
  * @throws LegacyStateConflictError, LegacyStateUnwritableError, or the signal's reason
  */
-export async function withLock<T>(path: string, tools: LockTools, work: () => Promise<T>): Promise<T> {
-  const before = queues.get(path)
+export async function withLock<T>(path: string, tools: LockTools, work: (temp: string) => Promise<T>): Promise<T> {
+  const before = queues.get(path) ?? Promise.resolve()
   const turn = Promise.withResolvers<void>()
-  queues.set(path, turn.promise)
+  const end = Promise.all([before, turn.promise]).then(() => {
+    if (queues.get(path) === end) {
+      queues.delete(path)
+    }
+  })
+  queues.set(path, end)
   try {
-    await before
+    await inTime(before, tools.signal)
     const lock = `${path}.lock`
     const holder = await acquire(path, lock, tools)
     try {
-      return await work()
+      return await work(tempOf(path, holder))
     } finally {
       if (holder != null) {
         await release(lock, holder)
       }
     }
   } finally {
-    if (queues.get(path) === turn.promise) {
-      queues.delete(path)
-    }
     turn.resolve()
   }
+}
+
+/** In the same folder, so that it can be renamed. */
+function tempOf(path: string, holder: string | undefined): string {
+  const mark = /[0-9a-f]{16}$/.exec(holder ?? '')?.[0] ?? 'penin'
+  return join(dirname(path), `.${basename(path)}.${mark}.tmp`)
 }
 
 /** What the lock says of us; undefined where there can be no lock. */
@@ -82,6 +94,7 @@ async function acquire(path: string, lock: string, { clock, rng, signal }: LockT
       seen = holder == null ? undefined : { holder, at: now }
     }
     if (seen != null && seen.holder !== NOBODY && (isDead(seen.holder) || now - seen.at >= STALE)) {
+      await rm(tempOf(path, seen.holder), { force: true }).catch(() => {})
       await release(lock, seen.holder)
     } else if (now - began >= MAX_WAIT) {
       throw new LegacyStateConflictError(path, `${lock} is held by ${holder ?? 'one after the other'}`)

@@ -32,6 +32,12 @@ export interface StateFileTools extends LockTools {
   maxBytes: number
 }
 
+/** Where the file is, and where the new one is made. */
+interface Paths {
+  target: string
+  temp: string
+}
+
 /** One reading of the file. */
 interface Reading {
   file: FileHandle
@@ -69,8 +75,8 @@ export async function updateState(
 ): Promise<StateDocument> {
   const target = await targetOf(path)
   return stayAlive(async () =>
-    withLock(target, tools, async () => {
-      const saved = await exchange(target, change, tools)
+    withLock(target, tools, async (temp) => {
+      const saved = await exchange({ target, temp }, change, tools)
       if (saved == null) {
         throw new LegacyStateConflictError(path, 'others change it all the time')
       }
@@ -81,7 +87,7 @@ export async function updateState(
 
 /** Undefined if somebody was faster every time. */
 async function exchange(
-  target: string,
+  { target, temp }: Paths,
   change: (now: StateDocument | undefined) => StateDocument,
   tools: StateFileTools
 ): Promise<StateDocument | undefined> {
@@ -96,7 +102,7 @@ async function exchange(
       if (now?.text === next.text) {
         return next
       }
-      if (await replaced(target, reading, next.text, tools)) {
+      if (await replaced({ target, temp }, reading, next.text, tools)) {
         lost = reading && (await overlooked(target, reading, tools))
         written = next
         if (lost == null) {
@@ -112,7 +118,7 @@ async function exchange(
 
 /** False if the file is no longer the one that was read. */
 async function replaced(
-  target: string,
+  { target, temp }: Paths,
   reading: Reading | undefined,
   text: string,
   tools: StateFileTools
@@ -121,7 +127,9 @@ async function replaced(
   if (bytes.length > tools.maxBytes) {
     throw new LegacyStateTooLargeError(target, bytes.length, tools.maxBytes)
   }
-  const temp = join(dirname(target), `.${basename(target)}.penin.tmp`)
+  if (reading != null && (reading.stats.mode & 0o222) === 0) {
+    throw new LegacyStateUnwritableError(target, 'it is read-only') // the folder's rights would let us do it
+  }
   try {
     await writeDurably(temp, bytes, reading?.stats)
     const now = await openState(target, tools)
@@ -131,7 +139,7 @@ async function replaced(
     }
     await rename(temp, target)
   } catch (error) {
-    throw asUnwritable(target, error)
+    throw asStateError(target, error)
   } finally {
     await rm(temp, { force: true }).catch(() => {})
   }
@@ -328,10 +336,14 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function asUnwritable(path: string, error: unknown): unknown {
-  return error instanceof Error && 'code' in error
-    ? new LegacyStateUnwritableError(path, codeOf(error), { cause: error })
-    : error
+function asStateError(target: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error)) {
+    return error
+  }
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' && syscall === 'rename'
+    ? new LegacyStateConflictError(target, 'another program has taken the lock meanwhile, and the new file with it')
+    : new LegacyStateUnwritableError(target, codeOf(error), { cause: error })
 }
 
 function ignoreAbsence(error: unknown): undefined {

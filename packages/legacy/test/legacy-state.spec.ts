@@ -48,6 +48,21 @@ describe('the live state file', () => {
     expect([await onDisk(path), other.removeKnownPeer(A), clock.pending()]).toEqual([[], false, 0])
   })
 
+  it('puts back at the end what a Python node has dropped since, and makes no file that was deleted', async () => {
+    const path = join(await tempFolder(), 'state.json')
+    const state = await openLegacyState(path, { clock: new FakeClock() })
+    state.addKnownPeer('10.0.0.1:1')
+    await state.saveState()
+    await writeFile(path, '{"known_peers": ["10.0.0.2:2"]}')
+    expect(state.isDirty).toBe(false)
+    await state.close()
+    expect(await readFile(path, 'utf8')).toBe('{"known_peers": ["10.0.0.2:2", "10.0.0.1:1"]}')
+    const again = await openLegacyState(path, { clock: new FakeClock() })
+    await rm(path)
+    await again.close()
+    await expect(readFile(path)).rejects.toThrow('ENOENT')
+  })
+
   it('tells of a save that failed, and tries again until it works', async () => {
     const folder = join(await tempFolder(), 'gone')
     await mkdir(folder)

@@ -251,6 +251,29 @@ describe('Python messages of peers that misbehave', () => {
     expect([a.reporter.reports, a.dropped]).toEqual([[], []])
   })
 
+  it('wait at their sender while a handler is busy, however many megabytes they are', async () => {
+    const { a, peer, open } = await attacked()
+    const busy = Promise.withResolvers<void>()
+    a.service.handle('vote', async () => busy.promise)
+    const stream = await open()
+    let sent = 0
+    const sending = (async () => {
+      for (; sent < 12; sent++) {
+        const vote = heartbeatOf(peer, { msg_type: 'vote', payload: { n: sent, x: 'x'.repeat(1_000_000) } })
+        if (!stream.send(frame(vote))) {
+          await stream.onDrain()
+        }
+      }
+    })()
+    await until(() => a.messages.length === 1)
+    busy.resolve()
+    await sending
+    await stream.close()
+    await until(() => a.messages.length === 12 && a.service.stats().streams === 0)
+    expect(a.messages.map(({ payload }) => (payload as { n?: number }).n)).toEqual([...Array(12).keys()])
+    expect([a.dropped, a.failed, a.reporter.reports]).toEqual([[], [], []])
+  })
+
   it('may not keep a stream that they say nothing on, nor more streams than there are', async () => {
     const { a, open } = await attacked()
     const slow = await open()

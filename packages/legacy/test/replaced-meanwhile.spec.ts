@@ -1,8 +1,9 @@
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
+import { FakeClock } from '@penin/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LegacyOrchestrator } from '../src/index.js'
-import { tempFolder } from './state-support.js'
+import { passing, tempFolder } from './state-support.js'
 
 /** What happens at the last moment before the new file takes the old one's place. */
 let beforeRename: (() => Promise<void>) | undefined
@@ -66,4 +67,31 @@ describe('a Python node that writes while its file is being replaced', () => {
     await state.saveState(path)
     expect(JSON.parse(await fs.readFile(path, 'utf8'))).toEqual({ known_peers: ['a', '10.0.0.1:1'], k: 0 })
   })
+})
+
+it('a save that was stopped for so long that another one took its lock for a dead one’s undoes nothing', async () => {
+  const { path, state } = await subject()
+  const isAboutToRename = Promise.withResolvers<void>()
+  const mayRename = Promise.withResolvers<void>()
+  let saving: Promise<void> | undefined
+  beforeRename = async () => {
+    vi.resetModules() // as another process has it: saves of one process wait for each other
+    const another = await import('../src/index.js')
+    const clock = new FakeClock()
+    const other = new another.LegacyOrchestrator({ clock })
+    other.addKnownPeer('10.0.0.2:2')
+    beforeRename = async () => {
+      isAboutToRename.resolve()
+      await mayRename.promise
+    }
+    saving = passing(clock, 20, other.saveState(path))
+    await isAboutToRename.promise
+  }
+  await expect(state.saveState(path)).rejects.toMatchObject({ name: 'LegacyStateConflictError' })
+  expect(state.isDirty).toBe(true)
+  mayRename.resolve()
+  await saving
+  await state.saveState(path)
+  expect(await fs.readFile(path, 'utf8')).toBe('{"known_peers": ["a", "10.0.0.2:2", "10.0.0.1:1"], "k": 0}')
+  expect(await fs.readdir(join(path, '..'))).toEqual(['state.json'])
 })

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { FakeClock, until } from '@penin/testing'
 import { describe, expect, it } from 'vitest'
 import { LegacyOrchestrator, MAX_STATE_BYTES, openLegacyState } from '../src/index.js'
-import { COMPARE, python, tempFolder, WRITE_SAMPLE } from './state-support.js'
+import { COMPARE, passing, python, tempFolder, WRITE_SAMPLE } from './state-support.js'
 
 const A = '10.0.0.1:51515'
 const B = '10.0.0.2:51515'
@@ -26,20 +26,6 @@ const named = (name: string, fields: object = {}): unknown => expect.objectConta
 const onDisk = async (path: string): Promise<string[]> =>
   (JSON.parse(await readFile(path, 'utf8')) as { known_peers: string[] }).known_peers
 const NOW = { settleTime: 0 }
-
-/** Lets time pass in steps, each as soon as somebody waits for it, until the work is over. */
-async function passing<T>(clock: FakeClock, step: number, work: Promise<T>): Promise<T> {
-  let isOver = false
-  const end = (): void => {
-    isOver = true
-  }
-  work.then(end, end)
-  while (!isOver) {
-    await until(() => isOver || clock.pending() > 0, { intervalMs: 1 })
-    await clock.tickAsync(isOver ? 0 : step)
-  }
-  return work
-}
 
 describe('a state file that Python wrote', () => {
   it.each([['2'], ['0'], [undefined]])('means the same to Python after a save, with indent %s', async (indent) => {
@@ -181,6 +167,19 @@ describe('a save', () => {
     expect((await readdir(folder)).sort()).toEqual(['fifo'])
   })
 
+  it('leaves a read-only file alone, though its folder would let it be replaced', async () => {
+    const path = await at()
+    await writeFile(path, '{}')
+    await chmod(path, 0o444)
+    const state = new LegacyOrchestrator()
+    state.addKnownPeer(A)
+    await expect(state.saveState(path)).rejects.toEqual(named('LegacyStateUnwritableError', { why: 'it is read-only' }))
+    expect([await readFile(path, 'utf8'), await readdir(join(path, '..'))]).toEqual(['{}', ['state.json']])
+    await chmod(path, 0o644)
+    await state.saveState(path)
+    expect(await onDisk(path)).toEqual([A])
+  })
+
   it('neither reads nor writes a file beyond the limit', async () => {
     const path = await at()
     await writeFile(path, '')
@@ -293,6 +292,24 @@ describe('the lock of a save', () => {
     await passing(clock, 20, new LegacyOrchestrator({ clock }).saveState(path))
     expect(clock.monotonic()).toBe(10_000)
     expect(await readdir(join(path, '..'))).toEqual(['state.json'])
+  })
+
+  it('is not waited for beyond the signal, nor is a save of this process that waits for it', async () => {
+    const path = await at()
+    const clock = new FakeClock()
+    await symlink('1@elsewhere:0123456789abcdef', `${path}.lock`)
+    const first = new LegacyOrchestrator({ clock }).saveState(path)
+    await until(() => clock.pending() > 0)
+    const enough = new AbortController()
+    const state = new LegacyOrchestrator({ clock })
+    state.addKnownPeer(A)
+    const second = state.saveState(path, { signal: enough.signal })
+    const third = state.saveState(path)
+    enough.abort(new RangeError('enough'))
+    await expect(second).rejects.toThrow('enough')
+    expect(clock.monotonic()).toBe(0)
+    await passing(clock, 20, Promise.all([first, third]))
+    expect([clock.monotonic(), await onDisk(path)]).toEqual([10_000, [A]])
   })
 
   it('is never broken if it is something else of that name, and the save then says so', async () => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until, type FakeClock } from '@penin/testing'
 import { afterEach } from 'vitest'
 
 const folders: string[] = []
@@ -15,6 +16,20 @@ export async function tempFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'penin-legacy-'))
   folders.push(folder)
   return folder
+}
+
+/** Lets time pass in steps, each as soon as somebody waits for it, until the work is over. */
+export async function passing<T>(clock: FakeClock, step: number, work: Promise<T>): Promise<T> {
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+  }
+  work.then(end, end)
+  while (!isOver) {
+    await until(() => isOver || clock.pending() > 0, { intervalMs: 1 })
+    await clock.tickAsync(isOver ? 0 : step)
+  }
+  return work
 }
 
 /** Runs a program of Python's standard library and returns what it prints. */

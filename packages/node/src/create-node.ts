@@ -13,6 +13,7 @@ import {
   type PeerReporter,
   type Rng
 } from '@penin/interface'
+import type { MessageHandler } from '@penin/messaging'
 import {
   loadOrCreateIdentity,
   openAddressBook,
@@ -31,6 +32,7 @@ import { ListenError } from './errors.js'
 import { nodeAdmission, openGeoLimits, trimmerInit, type GateParts } from './gates.js'
 import { openConfiguredState } from './legacy-wiring.js'
 import { buildLibp2p, type Libp2pParts } from './libp2p.js'
+import { MessageWatch } from './message-watch.js'
 import { PeninNode } from './node.js'
 import { ReputationWiring } from './reputation-wiring.js'
 import { rememberPorts, withStablePorts } from './stable-port.js'
@@ -45,6 +47,11 @@ export interface NodeOptions extends ConfigInput, Pick<ConfigLayers, 'env' | 'co
   metrics?: NonNullable<Libp2pParts['overrides']>['metrics']
   /** Where misbehaviour is reported to, beside the node's own counters. */
   reporter?: PeerReporter
+  /**
+   * Handlers of messages by type, as `node.messages.handle()` takes them. For programs that can't do so as soon as they have
+   * the node: a message that comes before its handler is refused, and its sender does not send it again.
+   */
+  handlers?: Record<string, MessageHandler>
   /** Gives up starting; everything opened by then is closed again. */
   signal?: AbortSignal
   clock?: Clock
@@ -62,13 +69,15 @@ export interface NodeOptions extends ConfigInput, Pick<ConfigLayers, 'env' | 'co
  */
 export async function createNode(options: NodeOptions = {}): Promise<PeninNode> {
   assertSupportedRuntime()
-  const { privateKey, logger, dns, metrics, reporter, signal, clock, rng, env, configFile, flags, ...code } = options
+  const { privateKey, logger, dns, metrics, reporter, handlers, signal, clock, rng, env, ...rest } = options
+  const { configFile, flags, ...code } = rest
   const layers = { code, ...(env && { env }), ...(configFile && { configFile }), ...(flags && { flags }) }
   assertEd25519(privateKey)
   const { config, warnings } = resolveConfig(layers)
   return new Startup(config, warnings, {
     ...(privateKey && { privateKey }),
     ...(reporter && { reporter }),
+    ...(handlers && { handlers }),
     ...(signal && { signal }),
     clock: clock ?? systemClock,
     rng: rng ?? systemRng,
@@ -88,7 +97,7 @@ function assertEd25519(privateKey: unknown): void {
   }
 }
 
-type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'signal'> &
+type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'handlers' | 'signal'> &
   Required<Pick<NodeOptions, 'clock' | 'rng'>> & { overrides: NonNullable<Libp2pParts['overrides']> }
 
 /** Events of the database during the start that become warnings; nobody can listen yet, and a damaged disk can make thousands. */
@@ -100,6 +109,7 @@ class Startup {
   #book?: StoredAddressBook
   #reputation?: StoredReputation
   #earlyEvents = 0
+  readonly #open = Promise.withResolvers<void>()
 
   constructor(
     private readonly config: NodeConfig,
@@ -119,8 +129,13 @@ class Startup {
     try {
       const node = await this.#build(store)
       this.#node = node
+      for (const [type, handler] of Object.entries(parts.handlers ?? {})) {
+        node.messages.handle(type, handler)
+      }
       await node.start(parts.signal)
       await rememberPorts(config.listen, portsOf(node), store.datastore)
+      // Whoever handles messages as soon as he has the node misses none.
+      parts.clock.setTimeout(this.#open.resolve, 0)
       return node
     } catch (error) {
       await this.#node?.stop()
@@ -147,12 +162,18 @@ class Startup {
       reporter: parts.reporter,
       signOfLife: config.heartbeat.interval + config.heartbeat.timeout
     })
+    const messageWatch = new MessageWatch({
+      countsOf: (id) => this.#node?.libp2p.services.messages.countsOf(id),
+      reputation: reputation.reputation,
+      clock: parts.clock
+    })
     const gates: GateParts = {
       config,
       book: book.book,
       reputation: reputation.reputation,
       geo: await openGeoLimits(config),
       services: () => this.#node?.libp2p.services,
+      messageWatch,
       onRefusal: this.#onRefusal,
       traffic,
       clock: parts.clock,
@@ -171,7 +192,12 @@ class Startup {
       traffic,
       reporter: wiring.reporter,
       scoreOf: (id) => reputation.reputation.score(id),
-      onPing: wiring.onPing,
+      isOpen: this.#open.promise,
+      banOf: (id) => reputation.reputation.banOf(id),
+      onPing: (connection, rtt) => {
+        wiring.onPing(connection, rtt)
+        messageWatch.look(connection.remotePeer)
+      },
       onAnswer: wiring.onAnswer,
       onDead: this.#onDead,
       clock: parts.clock,
@@ -186,6 +212,7 @@ class Startup {
       book,
       reputation,
       wiring,
+      messageWatch,
       admission,
       traffic,
       legacyState,

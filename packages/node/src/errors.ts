@@ -80,6 +80,15 @@ export class NoRoomError extends PeninError {
   }
 }
 
+/** The peer at the other end speaks libp2p, but does not belong to this network: it has not said hello. */
+export class NotAPeerError extends PeninError {
+  static override readonly name = 'NotAPeerError'
+
+  constructor(readonly peer: string) {
+    super(`peer ${printable(peer, 80)} is connected, but is no peer of this network`)
+  }
+}
+
 function show(value: unknown): string {
   return typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
 }

@@ -2,6 +2,7 @@ import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Refusal, WakeUpReason } from '@penin/connection-manager'
 import type { PeerSource } from '@penin/interface'
+import type { MessageType } from '@penin/messaging'
 import type { StoreEvent } from '@penin/peer-store'
 import type { LegacyPeer } from '@penin/udp-broadcast'
 import type { PeerInfo } from './peer-info.js'
@@ -29,6 +30,8 @@ export interface NodeEvents {
   'legacy:discovered': CustomEvent<LegacyPeer>
   /** A Python PENIN node has fallen silent. */
   'legacy:lost': CustomEvent<LegacyPeer>
+  /** A message for whose outcome nobody waits has failed: one of `notify()`, or a durable one of an earlier run. */
+  'message:undelivered': CustomEvent<{ id: PeerId; type: MessageType | string; error: Error }>
   /** The addresses that others are told have changed. */
   addresses: CustomEvent<Multiaddr[]>
   /** No peer for a while: every backoff was cleared. */

@@ -99,6 +99,11 @@ function idleReasons(input: ExplainInput): string[] {
       `${dials.failures} ${dials.failures === 1 ? 'failure' : 'failures in a row'}${why}; next dial in ${wait} s or later.`
     )
   }
+  if (dials?.failures === 0 && dials.nextAttemptAt > at && reasons.length === 0) {
+    reasons.push(
+      `Its last connection is over; next dial in ${Math.round((dials.nextAttemptAt - at) / 1000)} s or later.`
+    )
+  }
   if (info.persistence == null && peers >= target) {
     reasons.push(`This node has as many peers as it wants (${peers} of ${target}); it is dialled when one leaves.`)
   }

@@ -13,6 +13,7 @@ import {
 import type { Clock, Rng } from '@penin/interface'
 import type { AddressBook } from '@penin/peer-store'
 import type { NodeConfig } from './config/defaults.js'
+import type { MessageWatch } from './message-watch.js'
 import { connectionLimits, type NodeServices } from './libp2p.js'
 
 /** What decides who gets in and who has to go. */
@@ -23,6 +24,7 @@ export interface GateParts {
   geo: GeoLimits | undefined
   /** The services of the running node; undefined before it is built. */
   services: () => NodeServices | undefined
+  messageWatch: Pick<MessageWatch, 'look'>
   onRefusal: (refusal: Refusal) => void
   traffic: TrafficMeter
   clock: Clock
@@ -53,7 +55,7 @@ export function nodeAdmission(parts: GateParts): Admission {
     isExempt: (id, direction) => {
       const keeper = services()?.keeper
       // Asked for: outbound only. While the program dials an address without an id, whoever comes in could be meant.
-      return keeper?.persistenceOf(id) != null || (direction === 'outbound' && keeper?.isAskedFor(id) === true)
+      return keeper?.persistenceOf(id) != null || (direction === 'outbound' && keeper?.isBeyondLimits(id) === true)
     },
     makeRoom: async (newcomer) => services()?.trimmer.makeRoom(newcomer) ?? false,
     onRefusal,
@@ -62,9 +64,9 @@ export function nodeAdmission(parts: GateParts): Admission {
   })
 }
 
-/** What lets surplus peers go, and makes room for others. */
-export function trimmerInit(parts: GateParts): TrimmerInit {
-  const { config, reputation, services, clock, rng } = parts
+/** What lets surplus peers go, those that `admission` let in for a short while among them, and makes room for others. */
+export function trimmerInit(parts: GateParts, admission?: Pick<Admission, 'surplusOf'>): TrimmerInit {
+  const { config, reputation, services, messageWatch, clock, rng } = parts
   return {
     limits: connectionLimits(config),
     target: config.connections.max,
@@ -73,7 +75,10 @@ export function trimmerInit(parts: GateParts): TrimmerInit {
     },
     exemption: (id) => exemptionOf(id, parts),
     isBusy: (id) => services()?.keeper.isAskedFor(id) ?? false,
+    isPassing: (id) => admission?.surplusOf(id) != null,
     score: (id) => reputation.score(id),
+    lastMessageAt: (id) => messageWatch.look(id).takenAt,
+    lastUsefulAt: (id) => messageWatch.look(id).usefulAt,
     clock,
     rng
   }

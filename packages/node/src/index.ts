@@ -11,6 +11,7 @@ export { PEER_SORTS, type CapabilityKind, type PeerFilter, type PeerSort, type P
 export { banToJson, peerInfoToJson, type BanJson, type PeerInfo, type PeerInfoJson } from './peer-info.js'
 export type { Ban, BannedDetail, Change, ManualBan, ReputationSnapshot } from '@penin/connection-manager'
 export type { Explanation } from './explain.js'
+export { Messages } from './messages.js'
 export type { Counters, NodeStats } from './stats.js'
 export type { LegacyStats, LegacyView } from './legacy-wiring.js'
 export * from './errors.js'

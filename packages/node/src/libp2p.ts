@@ -25,12 +25,14 @@ import { hello, type HelloInit, type HelloService } from '@penin/hello'
 import { addressScope, type Clock, type PeerReporter, type Rng } from '@penin/interface'
 import type { LegacyMessages } from '@penin/legacy'
 import { mdns, type Mdns } from '@penin/mdns'
+import type { Broadcast, Messaging } from '@penin/messaging'
 import { pex, type OnAnswer, type Pex, type PexComponents } from '@penin/pex'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import type { NodeConfig } from './config/defaults.js'
 import { dhtProtocols, dhtServices } from './dht.js'
 import { legacyService } from './legacy-wiring.js'
+import { messageServices, type MessagesParts } from './messages-wiring.js'
 import type { AddressBook } from '@penin/peer-store'
 import { BookRecords } from './pex-source.js'
 import { udpService, type UdpService } from './udp-wiring.js'
@@ -53,6 +55,8 @@ export interface NodeServices extends Record<string, unknown> {
   udp?: UdpService
   legacy?: LegacyMessages
   pex?: PexService
+  messages: Messaging
+  broadcast: Broadcast
 }
 
 /** Peer exchange, and what it tells others of. */
@@ -76,6 +80,8 @@ export interface Libp2pParts {
   onAnswer: OnAnswer
   /** Reputation of a peer, 0 to 100. */
   scoreOf: (id: string) => number
+  banOf: MessagesParts['banOf']
+  isOpen: Promise<void>
   clock: Clock
   rng: Rng
   /** What the program adds or replaces; see `createNode()`. */
@@ -92,6 +98,7 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead, onPing: parts.onPing }),
     singleConnection: singleConnection({ clock, rng }),
     trimmer: trimmer(parts.trimmer),
+    ...messageServices(parts),
     ...dhtServices(config),
     ...mdnsService(config, clock, rng),
     ...udpService(config, clock, rng),

@@ -13,6 +13,8 @@ import { NoRoomError } from './errors.js'
 import type { NodeEvents } from './events.js'
 import { LegacyView } from './legacy-wiring.js'
 import type { NodeServices } from './libp2p.js'
+import type { MessageWatch } from './message-watch.js'
+import { Messages } from './messages.js'
 import { Peers } from './peers.js'
 import type { ReputationWiring } from './reputation-wiring.js'
 import { followUdp } from './udp-wiring.js'
@@ -41,6 +43,7 @@ export interface NodeParts {
   book: StoredAddressBook
   reputation: StoredReputation
   wiring: ReputationWiring
+  messageWatch: MessageWatch
   admission: Admission
   traffic: TrafficMeter
   legacyState: LegacyState | undefined
@@ -53,6 +56,8 @@ export interface NodeParts {
 export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDisposable {
   /** The peers this node knows. */
   readonly peers: Peers
+  /** Messages to peers and from them, and to all who have subscribed to a topic. */
+  readonly messages: Messages
   /** The Python PENIN nodes around, their state file and their messages. */
   readonly legacy: LegacyView
   /** All settings, defaults filled in. */
@@ -67,6 +72,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   readonly #startedAt: number
   #stopped?: Promise<void>
   #announced = ''
+  /** Messages of an earlier run that have failed, until the start is done: nobody can hear of them before. */
+  #undelivered: { count: number; first?: Error } | undefined = { count: 0 }
   /** Configured peers out of reach that a warning has been given of. */
   readonly #outages = new Set<string>()
   /** Peers that were reported as connected, until they are reported as gone. */
@@ -91,6 +98,11 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       startedAt: clock.now(),
       dht,
       isRunning: () => this.isRunning
+    })
+    this.messages = new Messages({
+      direct: libp2p.services.messages,
+      broadcast: libp2p.services.broadcast,
+      banOf: (id) => parts.reputation.reputation.banOf(id)
     })
     this.legacy = new LegacyView({
       beacons: libp2p.services.udp?.source,
@@ -133,6 +145,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   async start(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     await this.libp2p.start()
+    this.#tellOfUndelivered()
     confirmInterfaceAddresses(this.libp2p)
     this.#dht.start()
     this.#wakeUp.start()
@@ -195,6 +208,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       },
       dht: this.#dht.stats(),
       ...(pex == null ? {} : { pex: pex.stats() }),
+      messages: this.#messageStats(),
       ...(mdns == null ? {} : { mdns: { ...mdns.source.stats(), interfaces: mdns.source.interfaces() } }),
       ...(udp == null ? {} : { udp: { ...udp.source.stats(), interfaces: udp.source.interfaces() } }),
       ...(legacy == null ? {} : { legacy }),
@@ -253,6 +267,11 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     }
   }
 
+  #messageStats(): NodeStats['messages'] {
+    const { total, broadcast } = this.messages.stats()
+    return { ...total, broadcast }
+  }
+
   #reputationStats(): NodeStats['reputation'] {
     const { reputation, wiring } = this.#parts
     const bans = reputation.reputation.bans()
@@ -268,7 +287,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   /** Listeners on libp2p and its services live as long as those do; they end together in `stop()`. */
   #listen(): void {
-    const { keeper, hello, mdns, pex, udp } = this.libp2p.services
+    const { keeper, hello, mdns, messages, pex, udp } = this.libp2p.services
     keeper.addEventListener('seed', ({ detail: { connection } }) => {
       if (pex != null) {
         void this.#askAndRelease(connection) // without pex there is nothing to ask it: it stays, a peer like others
@@ -301,6 +320,13 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         limit.clear()
       })
     })
+    messages.addEventListener('undelivered', ({ detail: { peer, type, error } }) => {
+      if (this.#undelivered != null) {
+        this.#undelivered.count++
+        this.#undelivered.first ??= error
+      }
+      this.safeDispatchEvent('message:undelivered', { detail: { id: peer, type, error } })
+    })
     hello.addEventListener('greeted', ({ detail: { connection, changed } }) => {
       this.#onGreeted(connection, changed)
     })
@@ -330,6 +356,14 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     }
   }
 
+  #tellOfUndelivered(): void {
+    const { count, first } = this.#undelivered ?? { count: 0 }
+    this.#undelivered = undefined
+    if (first != null) {
+      this.warn(`messages of an earlier run that could not be delivered: ${count}; the first: ${first.message}`)
+    }
+  }
+
   /** A configured peer that can't be reached is worth a word, once per outage. */
   #tellOfOutage({ target, reason, ok, error = '' }: NodeEvents['dial']['detail']): void {
     if (ok) {
@@ -355,6 +389,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#greeted.add(id.toString())
     keeper.accept(connection)
     this.libp2p.services.pex?.source.noteChange()
+    this.libp2p.services.broadcast.peerGreeted(id)
     if (isNew) {
       this.#counters.peersConnected++
       this.safeDispatchEvent('peer:connected', { detail: this.peers.get(id) })
@@ -378,6 +413,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   }
 
   readonly #onDisconnect = ({ detail: id }: CustomEvent<PeerId>): void => {
+    this.#parts.messageWatch.end(id)
     if (this.#greeted.delete(id.toString())) {
       this.#counters.peersDisconnected++
       this.safeDispatchEvent('peer:disconnected', { detail: { id } })
@@ -409,20 +445,39 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#counters.peersRefused[name] = (this.#counters.peersRefused[name] ?? 0) + 1
     this.peers.noteRefusal(id, { reason: name, message })
     this.safeDispatchEvent('peer:refused', { detail: { id, name, message } })
-    await this.#askAndRelease(connection)
+    await this.#ask(connection)
+    this.#hangUp(connection)
   }
 
   /** A seed is asked for peers and then let go: its slots are for those who know nobody. */
   async #askAndRelease(connection: Connection): Promise<void> {
-    const { keeper, pex } = this.libp2p.services
+    await this.#ask(connection)
+    this.libp2p.services.keeper.release(connection.remotePeer)
+  }
+
+  async #ask(connection: Connection): Promise<void> {
+    const { pex } = this.libp2p.services
     const limit = deadline(this.#parts.clock, SEED_BUDGET, this.#stopping.signal)
     try {
       await pex?.ask(connection.remotePeer, { signal: limit.signal })
     } catch {
-      // told by pex's counters; whatever it was, the seed is not to be held
+      // told by pex's counters; whatever it was, the peer is not to be held
     } finally {
       limit.clear()
-      keeper.release(connection.remotePeer)
+    }
+  }
+
+  /** If both ends have dialled at once, only one of the two connections may be the one that there is no room for. */
+  #hangUp(connection: Connection): void {
+    const { keeper } = this.libp2p.services
+    const { remotePeer: id } = connection
+    const hasOther = this.libp2p.getConnections(id).some((other) => other !== connection && other.status === 'open')
+    if (hasOther && keeper.isAccepted(id)) {
+      connection.close().catch((error: unknown) => {
+        connection.abort(error as Error)
+      })
+    } else {
+      keeper.release(id)
     }
   }
 

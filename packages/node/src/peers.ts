@@ -18,7 +18,7 @@ import { raceSignal } from 'race-signal'
 import { TypedEventEmitter } from 'main-event'
 import { InvalidArgumentError, NotRunningError, type Clock } from '@penin/interface'
 import type { DhtDiscovery } from './dht.js'
-import { PeerBannedError, UnknownPeerError } from './errors.js'
+import { NoRoomError, PeerBannedError, UnknownPeerError } from './errors.js'
 import { explainPeer, type Explanation } from './explain.js'
 import type { NodeServices } from './libp2p.js'
 import { countPeers, selectPeers, type PeerFilter, type PeersStats } from './peer-filter.js'
@@ -138,7 +138,7 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
    * @param address a multiaddr, `ID@host:port` or `host:port`; see `parsePeerAddress`
    * @throws InvalidPeerAddressError, InvalidArgumentError for a key that is none, PeerIdentityMismatchError (the connection
    * is closed and nothing is stored), PeerBannedError, DialFailedError with stage and cause per address, WrongNetworkError, ForeignPeerError,
-   * HelloFailedError
+   * HelloFailedError, NoRoomError (the peer is remembered, and dialled again later)
    */
   async add(address: string, options: AddPeerOptions = {}): Promise<PeerInfo> {
     this.#assertRunning()
@@ -159,7 +159,7 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
       this.#assertNotBanned(peer)
       await this.#acquainted(connection, options.signal)
     } catch (error) {
-      if (id == null || !wasKnown) {
+      if ((id == null || !wasKnown) && !(error instanceof NoRoomError)) {
         await this.#keeper.forget(peer)
       }
       throw error
@@ -320,6 +320,11 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
     if (acquaintance.state === 'refused' && !isDuplicate) {
       throw acquaintance.reason
     }
+    const { remotePeer: id } = connection
+    const surplus = acquaintance.state === 'greeted' ? hello.get(id)?.surplus : undefined
+    if (surplus != null && !this.#keeper.isAccepted(id)) {
+      throw new NoRoomError(id.toString(), surplus)
+    }
   }
 
   #assertNotBanned(id: PeerId | undefined): void {
@@ -355,7 +360,8 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
   }
 }
 
-function toPeerId(id: PeerId | string): PeerId {
+/** @throws UnknownPeerError for what is no peer id */
+export function toPeerId(id: PeerId | string): PeerId {
   if (typeof id !== 'string') {
     return id
   }

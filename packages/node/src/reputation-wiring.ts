@@ -88,6 +88,9 @@ export class ReputationWiring {
   #onOpen(connection: Connection): void {
     const { reputation } = this.#parts
     const { remotePeer: id, remoteAddr } = connection
+    if (connection.status !== 'open') {
+      return // cut off while the handshake was finished: libp2p tells of it all the same, and never of its end
+    }
     if (reputation.isBanned(id)) {
       connection.abort(new PeerBannedError(id.toString())) // banned while the handshake was under way
       return

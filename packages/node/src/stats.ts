@@ -4,6 +4,7 @@ import type { PexStats } from '@penin/pex'
 import type { UdpBroadcastStats } from '@penin/udp-broadcast'
 import type { LegacyStats } from './legacy-wiring.js'
 import type { PeerSource } from '@penin/interface'
+import type { BroadcastStats, MessageStats } from '@penin/messaging'
 import type { BookStats, BookStorageStats, Store } from '@penin/peer-store'
 
 /** Counters that only grow, from the start of the node. */
@@ -56,6 +57,8 @@ export interface NodeStats {
   traffic: { bytesIn: number; bytesOut: number }
   dht: Record<string, { mode: string; peers: number }>
   pex?: PexStats
+  /** Direct messages with all peers together, and broadcast; `node.messages.stats()` has them by peer. */
+  messages: MessageStats & { broadcast: BroadcastStats }
   mdns?: MdnsStats & { interfaces: string[] }
   udp?: UdpBroadcastStats & { interfaces: string[] }
   legacy?: LegacyStats

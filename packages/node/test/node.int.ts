@@ -233,6 +233,28 @@ describe('what a program hands in', () => {
     expect(node.libp2p.services.hello.own).toMatchObject({ tools: ['search'], agents: ['a'] })
   })
 
+  it('a configured address without id gets through on a node that is full', async () => {
+    const [stranger, friend] = [await start(), await start()]
+    const full = await start({ connections: { max: 1, target: 1, minOutbound: 0, overflow: 0 } })
+    await stranger.peers.add(full.addresses[0]?.toString() ?? '')
+    await until(() => full.stats().peers.connected === 1, { message: 'not full' })
+    full.setBootstrap([`127.0.0.1:${portOf(friend) ?? ''}`])
+    await until(() => full.peers.list({ connected: true }).length === 2, { message: 'it was not let in' })
+  })
+
+  it('whom a full node has no room for is told so, and explains it; the node is remembered, and is not asked all the time', async () => {
+    const limits = { max: 2, target: 1, maxInbound: 1, minOutbound: 1, overflow: 8 }
+    const [full, first, late] = [await start({ connections: limits }), await start(), await start()]
+    const address = full.addresses[0]?.toString() ?? ''
+    await first.peers.add(address)
+    await expect(late.peers.add(address)).rejects.toMatchObject({ name: 'NoRoomError', limit: 'too-many-inbound' })
+    expect(late.peers.explain(full.id).reasons.join(' ')).toContain('has no room for this node')
+    await until(() => late.libp2p.getConnections(full.id).length === 0, { message: 'it has not left' })
+    expect(late.peers.explain(full.id).reasons[0]).toMatch(
+      /^Its last connection is over; next dial in \d+ s or later\.$/
+    )
+  })
+
   it('a manual dial gets through on a node that is full', async () => {
     const [a, b, full] = [await start(), await start(), await start({ connections: { max: 1 } })]
     await full.peers.add(a.addresses[0]?.toString() ?? '')

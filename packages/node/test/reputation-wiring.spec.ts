@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ReputationWiring } from '../src/reputation-wiring.js'
-import { named, StubNet } from './view-support.js'
+import { named, StubConnection, StubNet } from './view-support.js'
 
 const [a, b] = [named('a'), named('b')]
 const reset = new Error('reset')
@@ -49,6 +49,16 @@ describe('what the reputation hears', () => {
     net = new StubNet()
     net.connect(b)
     expect(uptimeAfter(true, dead)).toBeLessThan(50)
+  })
+
+  it('a connection that was cut off before it was announced is none: its end is never told, and the peer would seem to stay', () => {
+    const stillborn = new StubConnection(net, a)
+    stillborn.status = 'aborted'
+    net.safeDispatchEvent('connection:open', { detail: stillborn as never })
+    net.clock.tick(86_400_000)
+    expect(net.reputation.standing(a).parts.uptime).toBe(50)
+    net.wiring.onPing(net.connect(b) as never, Infinity)
+    expect(net.reputation.health(b)).toBe(0.5)
   })
 
   it('when nobody else shows life it is this node that is cut off, and nobody is blamed', () => {

@@ -5,9 +5,23 @@ import { codeOf, type Problem } from './sockets.js'
 /** Problems remembered, so that each is reported once. */
 export const MAX_PROBLEMS = 256
 
+/**
+ * Tries to bind to an address that isn't there, before that is reported: the system lists a fresh IPv6 address while it
+ * still asks the link, for a second or two, whether somebody else has it.
+ */
+const TENTATIVE_TRIES = 3
+
+/** A problem, and how often it has come up. */
+interface Recurrence {
+  name: string
+  kind: string
+  times: number
+}
+
 /** Counts what happens. */
 export class Counters {
-  readonly #reported = new Set<string>()
+  /** By {@link problemKey}. An interface's name may have blanks in it. */
+  readonly #seen = new Map<string, Recurrence>()
   readonly stats: Omit<UdpBroadcastStats, 'legacy' | 'known'> = {
     received: 0,
     sent: 0,
@@ -50,10 +64,15 @@ export class Counters {
     const kind = `${operation}:${code}`
     this.stats.errors[kind] = (this.stats.errors[kind] ?? 0) + 1
     const key = problemKey(networkInterface, kind)
-    if (this.#reported.has(key) || this.#reported.size >= MAX_PROBLEMS) {
+    const seen = this.#seen.get(key) ?? { name: networkInterface, kind, times: 0 }
+    if (seen.times === 0 && this.#seen.size >= MAX_PROBLEMS) {
       return undefined
     }
-    this.#reported.add(key)
+    seen.times++
+    this.#seen.set(key, seen)
+    if (seen.times !== (kind === 'bind:EADDRNOTAVAIL' ? TENTATIVE_TRIES : 1)) {
+      return undefined
+    }
     if (port != null && code === 'EADDRINUSE') {
       return new UdpPortTakenError(port, networkInterface === '::' ? 6 : 4, { cause: error })
     }
@@ -62,19 +81,18 @@ export class Counters {
 
   /** The operation has worked: should it fail again, that is reported again. */
   solved(networkInterface: string, operation: SocketOperation): void {
-    for (const key of this.#reported) {
-      if (key.startsWith(problemKey(networkInterface, `${operation}:`))) {
-        this.#reported.delete(key)
+    for (const [key, { name, kind }] of this.#seen) {
+      if (name === networkInterface && kind.startsWith(`${operation}:`)) {
+        this.#seen.delete(key)
       }
     }
   }
 
   /** Lets problems be reported again, should they come back, of those interfaces that are not among these any more. */
   retainProblems(present: ReadonlySet<string>, missing: ReadonlySet<string>): void {
-    for (const key of this.#reported) {
-      const [name = '', kind = ''] = key.split(' ')
+    for (const [key, { name, kind }] of this.#seen) {
       if (!(kind.startsWith('select:') ? missing : present).has(name)) {
-        this.#reported.delete(key)
+        this.#seen.delete(key)
       }
     }
   }

@@ -92,7 +92,7 @@ export class Intake {
     if (beacon.net !== this.init.networkId) {
       return drop('other-network')
     }
-    return this.known.isNewer(beacon.id, beacon.seq) ? this.#verify(beacon, scope) : drop('stale')
+    return this.known.mayBeNews(beacon.id, beacon.seq) ? this.#verify(beacon, scope) : drop('stale')
   }
 
   async #verify(beacon: SignedBeacon, scope: AddressScope): Promise<Verdict> {
@@ -101,14 +101,16 @@ export class Intake {
       return drop(record)
     }
     // a copy of it may have been verified in the meantime
-    if (!this.known.isNewer(beacon.id, beacon.seq)) {
+    if (!this.known.mayBeNews(beacon.id, beacon.seq)) {
       return drop('stale')
     }
     const { id, envelope, seq } = record
     const multiaddrs = fittingAddresses(record, scope)
     const droppedAddresses = record.multiaddrs.length - multiaddrs.length
     if (multiaddrs.length === 0) {
-      this.known.takeWithout(beacon.id, beacon.seq)
+      if (!this.known.takeWithout(beacon.id, beacon.seq)) {
+        return drop('stale')
+      }
       // the word itself isn't signed; that there are no addresses any more is
       const isGoodbye = beacon.bye && record.multiaddrs.length === 0
       return isGoodbye ? { kind: 'goodbye', id } : { ...drop('no-addresses'), droppedAddresses }

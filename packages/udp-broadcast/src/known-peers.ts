@@ -33,10 +33,13 @@ export class KnownPeers {
     return this.#known.size
   }
 
-  /** Whether a beacon with this number is newer than the last one taken from that peer. */
-  isNewer(id: string, seq: number): boolean {
+  /**
+   * Whether a beacon with this number may say more than the last one taken from that peer. One beacon has the same number
+   * on all links, and on the first of them that is heard there may be no address to tell of.
+   */
+  mayBeNews(id: string, seq: number): boolean {
     const known = this.#get(id)
-    return known == null || seq > known.seq
+    return known == null || seq > known.seq || (seq === known.seq && known.addresses === '')
   }
 
   /** Takes note of a verified beacon; true if it is news. */
@@ -49,9 +52,13 @@ export class KnownPeers {
     return isNews
   }
 
-  /** Takes note of a verified beacon that tells of nothing to report; what comes next is news. */
-  takeWithout(id: string, seq: number): void {
+  /** Takes note of a verified beacon that tells of nothing to report; what comes next is news. False for a copy of it. */
+  takeWithout(id: string, seq: number): boolean {
+    if (this.#get(id)?.seq === seq) {
+      return false
+    }
     this.#set(id, { seq, heard: this.clock.monotonic(), reported: undefined, addresses: '' })
+    return true
   }
 
   clear(): void {

@@ -100,7 +100,10 @@ export interface UdpBroadcastEvents extends PeerDiscoveryEvents {
   'legacy:lost': CustomEvent<LegacyPeer>
   /** Nothing can be heard; once, until the port could be had in between. */
   'udp:port-taken': CustomEvent<UdpPortTakenError>
-  /** The system refused something on an interface; once per interface, operation and code. The others carry on. */
+  /**
+   * The system refused something on an interface; once per interface, operation and code, and for a fresh address that
+   * can't be used yet only at the third try. The others carry on.
+   */
   'udp:error': CustomEvent<UdpSocketError>
 }
 

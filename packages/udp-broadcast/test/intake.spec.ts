@@ -203,6 +203,15 @@ describe('addresses', () => {
     expect(await take(await beaconOf(alice, 2, ['/ip4/127.0.0.1/tcp/1']))).toEqual(dropped('no-addresses'))
     expect((await take(await beaconOf(alice, 3))).kind).toBe('peer')
   })
+
+  it('may be absent on the first of two links that are heard: the same beacon on the other one counts', async () => {
+    const [bare, full] = [await beaconOf(alice, 1, []), await beaconOf(alice, 1)]
+    expect(await take(bare)).toEqual(dropped('no-addresses'))
+    expect(await take(bare)).toEqual(dropped('stale'))
+    expect(await take(full)).toMatchObject({ kind: 'peer', isNews: true })
+    expect(await take(full)).toEqual(dropped('stale'))
+    expect(await take(bare)).toEqual(dropped('stale'))
+  })
 })
 
 describe('a goodbye', () => {
@@ -210,6 +219,12 @@ describe('a goodbye', () => {
     await take(await beaconOf(alice, 1))
     expect(await take({ ...(await beaconOf(alice, 2, [])), bye: true })).toMatchObject({ kind: 'goodbye' })
     expect(await take(await beaconOf(alice, 3))).toMatchObject({ kind: 'peer', isNews: true })
+  })
+
+  it('counts once, however often it is heard', async () => {
+    const goodbye = { ...(await beaconOf(alice, 2, [])), bye: true }
+    expect(await take(goodbye)).toMatchObject({ kind: 'goodbye' })
+    expect(await take(goodbye)).toEqual(dropped('stale'))
   })
 
   it('can’t be made out of somebody’s beacon', async () => {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { deadline, systemClock, type Clock } from '@penin/interface'
 import { ChildDiedError } from '../errors.js'
+import type { Order } from './talker.js'
 
 /** Lines of a process that are kept, to show if it dies. */
 const KEPT_LINES = 20
@@ -9,7 +10,7 @@ const KEPT_LINES = 20
 /** A node stops within 5 s; after this many milliseconds it is killed. */
 const STOP_LIMIT = 7_000
 
-/** A JSON line of a node. */
+/** A JSON line of a node, or what it sends over its channel. */
 export interface ChildEvent {
   event: string
   [field: string]: unknown
@@ -42,7 +43,7 @@ export class DemoChild {
     this.#child = spawn(process.execPath, init.args, {
       cwd: init.cwd,
       env: init.env,
-      // Nothing is sent over the channel: the child ends when it breaks, so that a killed demo leaves nothing behind.
+      // The child ends when the channel breaks, so that a killed demo leaves nothing behind.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true
     })
@@ -58,6 +59,13 @@ export class DemoChild {
   /** The last lines that the process has written, on either output. */
   get lines(): readonly string[] {
     return this.#lines
+  }
+
+  /** Asks the process to say something; it answers with events. */
+  order(order: Order): void {
+    if (this.#child.connected) {
+      this.#child.send(order)
+    }
   }
 
   /** Asks the process to stop and waits until it has; it is killed if it takes too long. Never rejects. */
@@ -90,6 +98,9 @@ export class DemoChild {
       if (event != null) {
         this.#init.onEvent(event)
       }
+    })
+    this.#child.on('message', (message) => {
+      this.#init.onEvent(message as ChildEvent)
     })
     createInterface(stderr).on('line', (line) => {
       this.#keep(line)

@@ -3,7 +3,8 @@ import { printable } from '@penin/interface'
 import type { Command } from 'commander'
 import { ChildDiedError, DemoInterruptedError, UsageError } from '../errors.js'
 import { renderTable } from '../table.js'
-import { Demo, seconds, type DemoOptions, type DemoResult } from './run.js'
+import { delivered, Demo, seconds, type DemoOptions, type DemoResult } from './run.js'
+import type { Delivery } from './tally.js'
 import { DemoScreen, foundBy } from './watch.js'
 
 /** More processes than this are a test of the machine, not of the network. */
@@ -13,7 +14,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 const HELP = `
 Starts a bootstrap node and N nodes as processes of their own, on this machine's loopback only; shows who finds whom, by
-which source; stops the bootstrap node for good; restarts one node, which has to find its way back without it; stops all.
+which source; stops the bootstrap node for good; restarts one node, which has to find its way back without it; lets each
+node send a message to each other one, and one of them a broadcast; stops all.
 
 Examples:
   penin demo
@@ -21,7 +23,7 @@ Examples:
   penin demo --nodes 3 --json
 
 Exit codes:
-  0    the network has formed, and the node has come back
+  0    the network has formed, the node has come back, and all messages were delivered
   1    it has not, in time, or a process died
   2    bad command line
   130  interrupted`
@@ -30,7 +32,7 @@ Exit codes:
 export function demoCommand(done: (code: number) => void, exit: (code: number) => void): Command {
   const command = createCommand('demo', 'Watch a network form on this machine')
     .option('--nodes <number>', 'Nodes beside the bootstrap node, 2 or more', '5')
-    .option('--timeout <seconds>', 'Time for forming, and again for coming back', '60')
+    .option('--timeout <seconds>', 'Time for forming, for coming back, and for the messages', '60')
     .option('--keep', "Keep the folder with the nodes' data")
     .option('--json', 'Show progress on standard error, and one JSON object on standard output at the end')
     .addHelpText('after', HELP)
@@ -100,7 +102,7 @@ function complain(error: unknown): void {
 }
 
 /** The end of a demo for people. */
-export function summary({ nodes, formedMs, rejoinedMs }: DemoResult): string {
+export function summary({ nodes, formedMs, rejoinedMs, messages, broadcast }: DemoResult): string {
   const rows = nodes.map((node, index) => [
     `node-${index + 1}`,
     node.addresses[0] ?? '-',
@@ -116,6 +118,16 @@ export function summary({ nodes, formedMs, rejoinedMs }: DemoResult): string {
   return [
     ...renderTable(columns, rows),
     '',
-    `formed in ${formedMs == null ? '-' : seconds(formedMs)}; came back without the bootstrap node in ${rejoinedMs == null ? '-' : seconds(rejoinedMs)}`
+    `formed in ${formedMs == null ? '-' : seconds(formedMs)}; came back without the bootstrap node in ${rejoinedMs == null ? '-' : seconds(rejoinedMs)}`,
+    `messages delivered: ${shown(messages)}`,
+    `broadcast delivered: ${shown(broadcast)}`
   ].join('\n')
+}
+
+function shown(delivery: Delivery | null): string {
+  if (delivery == null) {
+    return '-'
+  }
+  const { p50Ms, p99Ms } = delivery
+  return p50Ms == null ? delivered(delivery) : `${delivered(delivery)}, p50 ${p50Ms} ms, p99 ${p99Ms ?? '-'} ms`
 }

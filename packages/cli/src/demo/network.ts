@@ -4,6 +4,8 @@ import { deadline, systemClock, type Clock } from '@penin/interface'
 import type { ChildDiedError } from '../errors.js'
 import { DemoChild, type ChildEvent } from './child.js'
 import type { NodeView } from './formation.js'
+import type { Order, TalkEvent } from './talker.js'
+import { Tally } from './tally.js'
 
 /** What the demo's nodes have in common. */
 export interface NetworkInit {
@@ -32,6 +34,8 @@ interface Member extends NodeView {
 interface NetworkEvents {
   /** Something was heard of a node; the line is for people. */
   change: [line: string]
+  /** Something was heard of messages. */
+  progress: []
   /** A process died. */
   death: [error: ChildDiedError]
 }
@@ -41,6 +45,8 @@ export class DemoNetwork extends EventEmitter<NetworkEvents> {
   readonly #members = new Map<string, Member>()
   readonly #init: NetworkInit
   readonly #clock: Clock
+  /** What the nodes have said to each other. */
+  readonly tally = new Tally()
   #death?: ChildDiedError
 
   constructor(init: NetworkInit) {
@@ -66,12 +72,17 @@ export class DemoNetwork extends EventEmitter<NetworkEvents> {
 
   /** Starts a node and waits until it listens. */
   async startNode(name: string, bootstrap: string, signal: AbortSignal): Promise<void> {
-    await this.#launch(name, [this.#init.scripts.node, 'start'], ['--bootstrap', bootstrap], signal)
+    await this.#launch(name, [this.#init.scripts.node], ['--bootstrap', bootstrap], signal)
   }
 
   /** Starts a stopped node again, as it was started before, with the data it has. */
   async restart(name: string, signal: AbortSignal): Promise<void> {
     await this.#run(this.#member(name), signal)
+  }
+
+  /** Asks a running node to say something. */
+  order(name: string, order: Order): void {
+    this.#member(name).child?.order(order)
   }
 
   /** Stops a node and waits for its end. */
@@ -115,14 +126,14 @@ export class DemoNetwork extends EventEmitter<NetworkEvents> {
         resolve(false)
       }
     }
-    this.on('change', look).on('death', look)
+    this.on('change', look).on('progress', look).on('death', look)
     signal.addEventListener('abort', look)
     limit.signal.addEventListener('abort', look)
     try {
       look()
       return await promise
     } finally {
-      this.off('change', look).off('death', look)
+      this.off('change', look).off('progress', look).off('death', look)
       signal.removeEventListener('abort', look)
       limit.clear()
     }
@@ -187,6 +198,11 @@ export class DemoNetwork extends EventEmitter<NetworkEvents> {
         member.peers.delete(id)
         this.emit('change', `${member.name} has lost ${this.#nameOf(id)}`)
         break
+      default:
+        if (event.event.startsWith('demo:')) {
+          this.tally.note(member.id ?? '', event as unknown as TalkEvent)
+          this.emit('progress')
+        }
     }
   }
 

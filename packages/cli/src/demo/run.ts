@@ -3,14 +3,16 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock, systemRng, type Clock, type Rng } from '@penin/interface'
-import { DemoTimeoutError } from '../errors.js'
+import { profileDefaults } from '@penin/node'
+import { DemoMessageError, DemoTimeoutError } from '../errors.js'
 import { discoveredBy, enoughPeers, isFormed, isSettled, type NodeView } from './formation.js'
 import { DemoNetwork } from './network.js'
+import type { Delivery } from './tally.js'
 
 export interface DemoOptions {
   /** Nodes beside the bootstrap node. */
   nodes: number
-  /** Milliseconds for each of the two things that have to happen. */
+  /** Milliseconds for each of the three things that have to happen. */
   timeout: number
   /** Leaves the folder with all data where it is. */
   keep: boolean
@@ -24,6 +26,10 @@ export interface DemoResult {
   formedMs: number | null
   /** Milliseconds from the restart of a node until it had enough peers again, without the bootstrap node. */
   rejoinedMs: number | null
+  /** One message of each node to each other one; null if it did not come to that. */
+  messages: Delivery | null
+  /** One broadcast of the restarted node to all others; null if it did not come to that. */
+  broadcast: Delivery | null
   reason?: string
 }
 
@@ -48,9 +54,16 @@ const SETTLE = 3_000
 
 const BOOTSTRAP = 'bootstrap'
 
-/** One demo: a network of processes that forms, loses its bootstrap node, and takes a node back without it. */
+/** One demo: a network of processes that forms, loses its bootstrap node, takes a node back without it, and talks. */
 export class Demo {
-  readonly result: DemoResult = { ok: false, nodes: [], formedMs: null, rejoinedMs: null }
+  readonly result: DemoResult = {
+    ok: false,
+    nodes: [],
+    formedMs: null,
+    rejoinedMs: null,
+    messages: null,
+    broadcast: null
+  }
   readonly #options: DemoOptions
   readonly #parts: DemoParts
   readonly #clock: Clock
@@ -85,6 +98,7 @@ export class Demo {
       const network = await this.#prepare()
       await this.#form(network)
       await this.#rejoin(network)
+      await this.#talk(network)
       this.result.ok = true
       return this.result
     } catch (error) {
@@ -111,7 +125,11 @@ export class Demo {
     // A service name of its own keeps the demo apart from other nodes on this machine.
     await writeFile(
       configFile,
-      JSON.stringify({ discovery: { mdns: { serviceTag: `_penin-${tag}._udp.local` }, udpBroadcast: false } })
+      JSON.stringify({
+        discovery: { mdns: { serviceTag: `_penin-${tag}._udp.local` }, udpBroadcast: false },
+        // Everybody will talk to everybody.
+        connections: { max: Math.max(profileDefaults().connections.max, this.#options.nodes + 1) }
+      })
     )
     const network = new DemoNetwork({
       folder,
@@ -183,6 +201,36 @@ export class Demo {
     await network.until(() => isSettled(this.nodes), SETTLE, this.#parts.signal)
   }
 
+  async #talk(network: DemoNetwork): Promise<void> {
+    const { nodes, timeout } = this.#options
+    const { watcher } = this.#parts
+    const { tally } = network
+    const limit = this.#phase(timeout)
+    const ids = this.nodes.map(({ id = '' }) => id)
+    tally.begin(nodes * (nodes - 1), nodes - 1)
+    watcher.onPhase('each node sends a message to each other one, then one of them a broadcast to all')
+    try {
+      for (const [index, name] of this.#names.entries()) {
+        network.order(name, { order: 'send', peers: ids.filter((_, other) => other !== index) })
+      }
+      await network.until(() => tally.areMessagesDone || tally.failures.length > 0, timeout, limit.signal)
+      network.order(this.#names[0] ?? '', { order: 'publish', least: enoughPeers(nodes - 1) })
+      await network.until(() => tally.isBroadcastDone || tally.failures.length > 0, timeout, limit.signal)
+      if (tally.failures.length > 0) {
+        throw new DemoMessageError(tally.failures[0] ?? '')
+      }
+    } catch (error) {
+      const { messages, broadcast } = tally
+      const state = `${delivered(messages)} messages, ${delivered(broadcast)} broadcasts`
+      throw limit.expired() ? new DemoTimeoutError('delivered all messages', timeout, state) : error
+    } finally {
+      limit.clear()
+      this.result.messages = tally.messages
+      this.result.broadcast = tally.broadcast
+    }
+    watcher.onPhase(`delivered ${delivered(tally.messages)} messages, ${delivered(tally.broadcast)} broadcasts`)
+  }
+
   /** One limit for all that a phase does; it aborts with the interruption as well. */
   #phase(ms: number): { signal: AbortSignal; expired: () => boolean; clear: () => void } {
     const { signal } = this.#parts
@@ -228,7 +276,7 @@ export class Demo {
 /** The scripts that the demo starts: this package's and its neighbour's, as they were built. */
 function demoScripts(): { node: string; bootstrap: string } {
   return {
-    node: fileURLToPath(new URL('../bin.js', import.meta.url)),
+    node: fileURLToPath(new URL('../bin/demo-node.js', import.meta.url)),
     bootstrap: fileURLToPath(new URL('bin.js', import.meta.resolve('@penin/bootstrap-node')))
   }
 }
@@ -244,6 +292,11 @@ function progress(views: readonly NodeView[], least: number): string {
     node.state === 'running' ? `${node.name} has ${node.peers.size}` : `${node.name} is ${node.state}`
   )
   return each.length === 0 ? 'it is in several pieces' : `${each.join(', ')} of ${least} peers`
+}
+
+/** `20 of 20`. */
+export function delivered({ delivered, sent }: Delivery): string {
+  return `${delivered} of ${sent}`
 }
 
 /** `3.4 s`. */

@@ -56,6 +56,13 @@ export interface OutboundSituation {
    * Ask the book for at least four times as many as there are places, or groups that have candidates may not be among them.
    */
   candidates: readonly OutboundCandidate[]
+  /**
+   * Groups without a connection of which a peer is known that only waits to be dialled again: so many places are kept for them
+   * rather than filled with repeats. Whoever cuts off all connections of a node at once would otherwise get its places.
+   *
+   * @default 0
+   */
+  awaited?: number | undefined
   outbound: readonly OutboundPeer[]
   dialling: readonly OutboundDial[]
   /** All open connections that limits count. */

@@ -128,10 +128,10 @@ class Plan {
   }
 
   addRepeats(others: readonly OutboundCandidate[]): void {
-    const { dialling, outcomes } = this.#situation
+    const { dialling, outcomes, awaited = 0 } = this.#situation
     const under = [...dialling, ...this.dials]
     const fresh = under.filter(({ reason }) => isOrdinary(reason) && reason !== 'repeat').length
-    let left = dialsFor(Math.max(0, this.#empty - fresh), outcomes) - dialling.filter(isRepeat).length
+    let left = dialsFor(Math.max(0, this.#empty - fresh - awaited), outcomes) - dialling.filter(isRepeat).length
     let pool = others.filter(({ id }) => !this.#planned.has(id))
     while (left-- > 0 && pool.length > 0) {
       const next = pool.reduce((a, b) => (this.#countOf(b) < this.#countOf(a) ? b : a))

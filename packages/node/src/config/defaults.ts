@@ -1,6 +1,12 @@
 import { BOOTSTRAP_MAX_PER_SUBNET, MAX_PER_SUBNET, PROFILE_LIMITS } from '@penin/connection-manager'
+import { BROADCAST_LIMITS, MESSAGING_LIMITS } from '@penin/messaging'
 import { DEFAULT_MAX_SIZE } from '@penin/peer-store'
 import type { Profile } from './schema.js'
+
+interface BandwidthConfig {
+  bytesPerSecond?: number
+  messagesPerSecond?: number
+}
 
 /** All settings after defaults have been filled in. Durations are milliseconds. */
 export interface NodeConfig {
@@ -41,7 +47,13 @@ export interface NodeConfig {
   heartbeat: { interval: number; timeout: number; maxFailures: number; maxSilence: number }
   legacyState?: string
   legacyMessages: boolean
-  messaging: { timeout: number }
+  messaging: {
+    timeout: number
+    attempts: number
+    maxSize: number
+    maxBroadcastSize: number
+    bandwidthLimit?: { perPeer?: BandwidthConfig; total?: BandwidthConfig }
+  }
 }
 
 /** How the connections of a profile are shared out. */
@@ -83,7 +95,12 @@ const DEFAULTS: NodeConfig = {
   },
   heartbeat: { interval: 30_000, timeout: 10_000, maxFailures: 3, maxSilence: 60_000 },
   legacyMessages: false,
-  messaging: { timeout: 60_000 }
+  messaging: {
+    timeout: 60_000,
+    attempts: 3,
+    maxSize: MESSAGING_LIMITS.maxMessageBytes,
+    maxBroadcastSize: BROADCAST_LIMITS.maxMessageBytes
+  }
 }
 
 const PROFILE_CONNECTIONS: Record<Profile, Partial<NodeConfig['connections']>> = {

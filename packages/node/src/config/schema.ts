@@ -40,6 +40,17 @@ const capability = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
     .optional()
     .describe(what)
 
+const bandwidth = (
+  whom: string
+): z.ZodObject<{
+  bytesPerSecond: z.ZodOptional<z.ZodNumber>
+  messagesPerSecond: z.ZodOptional<z.ZodNumber>
+}> =>
+  z.strictObject({
+    bytesPerSecond: count(1, 1_000_000_000_000).optional().describe(`Bytes of messages a second, each way, ${whom}`),
+    messagesPerSecond: count(1, 1_000_000_000).optional().describe(`Messages a second, each way, ${whom}`)
+  })
+
 function isMultiaddr(text: string): boolean {
   try {
     return multiaddr(text).getComponents().length > 0
@@ -289,8 +300,22 @@ export const configSchema = z.strictObject({
     .strictObject({
       timeout: ms(100, 3_600_000)
         .optional()
-        .describe('How long a message may wait. Accepted, without effect before messaging is released')
-        .meta({ envSeconds: ['P2P_MESSAGE_TIMEOUT'] })
+        .describe('How long a message waits for its receiver, unless it has a time to live of its own')
+        .meta({ env: ['PENIN_MESSAGE_TIMEOUT'], envSeconds: ['P2P_MESSAGE_TIMEOUT'] }),
+      attempts: count(1, 1_000).optional().describe('Attempts to reach the receiver in that time'),
+      maxSize: count(1, 16_777_216)
+        .optional()
+        .describe('Bytes of a message, sent or taken, at most')
+        .meta({ env: ['PENIN_MAX_MESSAGE_SIZE'] }),
+      maxBroadcastSize: count(1, 1_048_576)
+        .optional()
+        .describe('Bytes of a broadcast message, at most; the whole network should have the same'),
+      bandwidthLimit: z
+        .strictObject({
+          perPeer: bandwidth('with one peer').optional(),
+          total: bandwidth('with all peers together').optional()
+        })
+        .optional()
     })
     .optional()
 })
