@@ -5,6 +5,7 @@ import { Key } from 'interface-datastore'
 import { describe, expect, it } from 'vitest'
 import { EntryReader } from '../src/address-book/entry-reader.js'
 import { examineAddress } from '../src/address-book/address-facts.js'
+import { unpacked } from '../src/address-book/packed-addresses.js'
 import { plainIp4 } from '../src/address-book/plain-ip4.js'
 import { decodeEntry, encodeEntry } from '../src/address-book/records.js'
 import { BOOK_PREFIX, openAddressBook, openStore } from '../src/index.js'
@@ -88,6 +89,92 @@ describe('reading a whole book', () => {
     expect(read({ ...plain, seq: 2n ** 61n })).toMatchObject({ seq: 2n ** 61n })
     expect(read({ ...plain, group: 'é' })).toBeUndefined()
     expect(read({ ...plain, seq: 2n ** 63n })).toBeUndefined()
+  })
+
+  it('packs addresses only if each is a usual one of the same host, and unpacks them as they were', () => {
+    const host = fc.constantFrom('8.8.8.8', '8.8.8.9', '9.9.9.9', '10.0.0.1', '8.8.8.256', '8.8.08.8', '127.0.0.1')
+    const port = fc.constantFrom('1', '4001', '65535', '65536', '0', '04001', '', '999999')
+    const end = fc.constantFrom('', '', '', '/quic-v1', '/quic-v1', '/ws', '/')
+    const address = fc
+      .tuple(host, fc.constantFrom('tcp', 'udp'), port, end)
+      .map(([ip, transport, number, rest]) => `/ip4/${ip}/${transport}/${number}${rest}`)
+    const same = fc.tuple(fc.constantFrom('8.8.8.8', '203.1.14.77'), fc.uniqueArray(fc.nat(65_535), { maxLength: 5 }))
+    const usual = same.map(([ip, ports]) =>
+      ports.map((n, i) => (i % 2 === 0 ? `/ip4/${ip}/tcp/${n}` : `/ip4/${ip}/udp/${n}/quic-v1`))
+    )
+    const lists = fc.oneof(usual, fc.array(address, { maxLength: 8 }))
+    const plain = { sourceGroup: '1.2', group: '3.4', newGroups: ['1.2'], seq: 5n, lastSeen: 7, lastSuccess: 7 }
+    const times = { firstSeen: 1.8e12, lastAttempt: 1.8e12 }
+    let packed = 0
+    fc.assert(
+      fc.property(stored, lists, fc.nat(255), (entry, texts, bits) => {
+        const addresses = texts.map((text, i) => ({ text, certified: (bits & (1 << i)) !== 0 }))
+        const whole = {
+          ...entry,
+          ...plain,
+          ...times,
+          addresses,
+          ...(addresses.length > 1 ? { proven: addresses[1]?.text ?? '' } : {})
+        }
+        const { packed: found, ...rest } = decodeEntry(whole.id, encodeEntry(whole), true) as StoredEntry
+        const told = found == null ? rest.addresses : unpacked(found)
+        expect(told.map(({ text, certified }) => ({ text, certified }))).toEqual(addresses)
+        if (found != null) {
+          packed++
+          expect(rest).toEqual({ ...whole, addresses: [] })
+          expect(unpacked(found)).toMatchObject(addresses.map((one) => ({ ...one, host: found.host })))
+          expect(found.count).toBe(new Set(texts).size)
+        }
+      }),
+      { numRuns: 1000 }
+    )
+    expect(packed).toBeGreaterThan(100)
+  })
+
+  it('puts every entry of a crowded book back where it was, in whatever order they lie', async () => {
+    const datastore = new MemoryDatastore()
+    const first = await open({ datastore, maxSize: 640 })
+    for (let n = 0; n < 4_000; n++) {
+      first.book.add(candidate(n))
+      if (n % 5 === 0) {
+        first.book.good(idOf(n))
+      }
+    }
+    const places = (book: StoredAddressBook['book']): unknown[] =>
+      [...book.ids()].sort().map((id) => [id, book.get(id)?.table, book.stored(id)?.places])
+    const before = places(first.book)
+    await first.close()
+    const second = await open({ datastore, maxSize: 640, rng: seededRng(2) })
+    expect(second.loaded).toMatchObject({ entries: first.book.size, dropped: 0 })
+    expect(places(second.book)).toEqual(before)
+    expect(second.book.checkInvariants()).toEqual([])
+    await second.close()
+    // Places of another size mean nothing: the entries are placed anew.
+    const third = await open({ datastore, maxSize: 1280 })
+    expect(third.book.size).toBeGreaterThan(second.book.size * 0.8)
+    expect(third.book.checkInvariants()).toEqual([])
+  })
+
+  it('finds its own addresses, and hosts that are full, among those it has not looked at yet', async () => {
+    const datastore = new MemoryDatastore()
+    const first = await open({ datastore })
+    const [own, other] = ['/ip4/9.1.1.1/tcp/4001', '/ip4/9.1.1.1/tcp/4002']
+    for (let n = 1; n <= 4; n++) {
+      first.book.add(candidate(n, { multiaddrs: n === 1 ? [own, other] : [`/ip4/9.1.1.1/udp/${n}/quic-v1`] }))
+    }
+    first.book.add(candidate(5, { multiaddrs: ['/ip4/9.2.2.2/tcp/4001'] }))
+    await first.close()
+    const { book } = await open({ datastore })
+    expect(book.add(candidate(6, { multiaddrs: ['/ip4/9.1.1.1/tcp/5'] }))).toMatchObject({ reason: 'host-full' })
+    book.setOwnAddresses([own])
+    expect(book.get(idOf(1))?.addresses.map(({ text }) => text)).toEqual([other])
+    expect(book.get(idOf(5))?.addresses).toMatchObject([
+      { text: '/ip4/9.2.2.2/tcp/4001', scope: 'public', group: '9.2' }
+    ])
+    book.mark(idOf(2), { persistent: true })
+    book.remove(idOf(3))
+    expect(book.add(candidate(6, { multiaddrs: ['/ip4/9.1.1.1/tcp/5'] }))).toMatchObject({ status: 'added' })
+    expect(book.checkInvariants()).toEqual([])
   })
 
   it('throws for no bytes whatever, and never reads beyond the message', () => {

@@ -16,7 +16,7 @@ import { dialMask, exchangeMask, ANY_SCOPE, DIRECT_SCOPES } from './scope-mask.j
 import { choose, sample } from './selection.js'
 import { SIPHASH_KEY_BYTES } from './siphash.js'
 import { ID, refusalOf } from './refusal.js'
-import { restoreEntry, storedEntry } from './snapshot.js'
+import { placedEntry, restoreEntry, storedEntry } from './snapshot.js'
 import { Tables } from './tables.js'
 import { viewOf } from './view.js'
 import { promote, testFailed, type TriedContext } from './tried.js'
@@ -83,6 +83,7 @@ export class AddressBook {
       maxSize: this.maxSize,
       isPinned: (id) => this.#marks.isPinned(id),
       isOwn: (endpoint) => this.#own.has(endpoint),
+      hasOwn: () => this.#own.size > 0,
       mayDisplace: this.#mayDisplace
     })
   }
@@ -333,13 +334,18 @@ export class AddressBook {
   /** Says which addresses are this node's own; entries give them up. It walks through the book once. */
   setOwnAddresses(addresses: readonly (Multiaddr | string)[]): void {
     this.#own.clear()
+    const hosts = new Set<string | undefined>()
     for (const address of addresses.slice(0, MAX_OWN_ADDRESSES)) {
       const facts = examineAddress(address)
       if (typeof facts === 'object') {
         this.#own.add(facts.endpoint)
+        hosts.add(facts.host)
       }
     }
     for (const entry of [...this.#tables.index.values()]) {
+      if (entry.packed != null && !hosts.has(entry.packed.host)) {
+        continue // not taken apart for nothing
+      }
       const others = entry.addresses.filter(({ endpoint }) => !this.#own.has(endpoint))
       if (others.length < entry.addresses.length) {
         this.#intake.reduce(entry, others)
@@ -394,10 +400,10 @@ export class AddressBook {
     }
   }
 
-  /** One entry as it is to be stored. */
+  /** One entry as it is to be stored beside the key. */
   stored(id: string): StoredEntry | undefined {
     const entry = this.#tables.index.get(id)
-    return entry == null ? undefined : storedEntry(entry)
+    return entry == null ? undefined : placedEntry(entry, this.#tables.placement.fingerprint)
   }
 
   /** A ban as it is to be stored, over or not. */

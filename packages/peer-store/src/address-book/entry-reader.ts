@@ -1,5 +1,6 @@
 import { PEER_SOURCES, type PeerSource } from '@penin/interface'
 import { appended } from './appended.js'
+import { endOfPackable, pack, packedTexts, type PackedAddresses } from './packed-addresses.js'
 import { MAX_ADDRESSES, MAX_NEW_PLACES } from './parameters.js'
 import type { StoredEntry } from './entry.js'
 
@@ -35,9 +36,10 @@ export class EntryReader {
 
   /**
    * @param bytes the record; the message is what lies between `start` and `end`
+   * @param mayPack leave the addresses as they are, if they are usual ones
    * @returns undefined if it is not as usual
    */
-  read(id: string, bytes: Uint8Array, start: number, end: number): StoredEntry | undefined {
+  read(id: string, bytes: Uint8Array, start: number, end: number, mayPack = false): StoredEntry | undefined {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = start
     this.#end = end
@@ -61,10 +63,16 @@ export class EntryReader {
       failures: 0,
       recordScopes: 0
     }
+    const packable = mayPack ? endOfPackable(this.#bytes, start, end, MAX_ADDRESSES) : 0
+    let packed: PackedAddresses | undefined
+    if (packable > 0) {
+      packed = pack(this.#textTo(packable))
+    }
     while (this.#at < this.#end && this.#isUsual) {
       const tag = this.#varint()
       switch (tag) {
         case (1 << 3) | BYTES:
+          this.#isUsual &&= packed == null
           entry.addresses = appended(entry.addresses, { text: this.#longText(), certified: false })
           break
         case (2 << 3) | VARINT:
@@ -92,7 +100,12 @@ export class EntryReader {
           this.#other(entry, tag)
       }
     }
-    return this.#isUsual && isWithinLimits(entry) && complete(entry, certified, proven) ? entry : undefined
+    if (!this.#isUsual || !isWithinLimits(entry)) {
+      return undefined
+    }
+    const isComplete =
+      packed == null ? complete(entry, certified, proven) : completePacked(entry, packed, certified, proven)
+    return isComplete ? entry : undefined
   }
 
   /** Nearly all entries have a single source, so that a few lists serve them all. */
@@ -140,6 +153,12 @@ export class EntryReader {
         break
       case (17 << 3) | VARINT:
         entry.recordScopes = this.#small()
+        break
+      case (19 << 3) | VARINT:
+        entry.places = appended(entry.places ?? [], this.#small())
+        break
+      case (20 << 3) | VARINT:
+        entry.placement = this.#small()
         break
       default:
         this.#isUsual = false
@@ -247,8 +266,9 @@ export class EntryReader {
   }
 }
 
-function isWithinLimits({ addresses, sources, newGroups }: StoredEntry): boolean {
-  return addresses.length <= MAX_ADDRESSES && sources.length <= MAX_SOURCES && newGroups.length <= MAX_NEW_PLACES
+function isWithinLimits({ addresses, sources, newGroups, places }: StoredEntry): boolean {
+  const isFew = addresses.length <= MAX_ADDRESSES && sources.length <= MAX_SOURCES && newGroups.length <= MAX_NEW_PLACES
+  return isFew && (places == null || places.length <= MAX_NEW_PLACES)
 }
 
 /** Says of the addresses what is written apart from them. */
@@ -261,6 +281,16 @@ function complete(entry: StoredEntry, certified: number, proven: number): boolea
   const answered = proven === 0 ? undefined : addresses[proven - 1]
   if (answered != null) {
     entry.proven = answered.text
+  }
+  return certified <= 0xffff
+}
+
+function completePacked(entry: StoredEntry, packed: PackedAddresses, certified: number, proven: number): boolean {
+  packed.certified = certified
+  entry.packed = packed
+  const answered = proven === 0 ? undefined : packedTexts(packed)[proven - 1]
+  if (answered != null) {
+    entry.proven = answered
   }
   return certified <= 0xffff
 }

@@ -1,3 +1,4 @@
+import { unpacked, type PackedAddresses } from './packed-addresses.js'
 import type { BookScope, DirectScope } from './address-facts.js'
 import type { PeerSource } from '@penin/interface'
 
@@ -66,6 +67,8 @@ export interface StoredAddress extends BookAddress {
 export interface Entry {
   readonly id: string
   addresses: readonly StoredAddress[]
+  /** The addresses, as long as nobody has looked at them since the book was opened. */
+  readonly packed: PackedAddresses | undefined
   /** All bits of its addresses, for filters. */
   mask: number
   source: PeerSource
@@ -93,34 +96,64 @@ export interface Entry {
   proven: string | undefined
 }
 
-/** An entry that stands nowhere yet. Made in one place, so that all entries have their fields in the same order. */
-export function newEntry(
-  { id, addresses, source, sourceGroup, group }: Pick<Entry, 'id' | 'addresses' | 'source' | 'sourceGroup' | 'group'>,
-  now: number,
+/** What a new entry begins with: its addresses taken apart, or packed. */
+export interface EntryInit extends Pick<Entry, 'id' | 'source' | 'sourceGroup' | 'group'> {
+  addresses: readonly StoredAddress[]
+  packed?: PackedAddresses | undefined
+}
+
+/** An entry that stands nowhere yet. */
+export function newEntry(init: EntryInit, now: number, counted: boolean): Entry {
+  return new LiveEntry(init, now, counted)
+}
+
+class LiveEntry implements Entry {
+  readonly id: string
+  packed: PackedAddresses | undefined
+  mask = 0
+  source: PeerSource
+  sources: PeerSource[]
+  sourceGroup: string
+  group: string
+  table: BookTable = 'pinned'
+  places: number[] = []
+  newGroups: string[] = []
   counted: boolean
-): Entry {
-  return {
-    id,
-    addresses,
-    mask: 0,
-    source,
-    sources: [source],
-    sourceGroup,
-    group,
-    table: 'pinned',
-    places: [],
-    newGroups: [],
-    counted,
-    firstSeen: now,
-    lastSeen: now,
-    lastSuccess: 0,
-    lastAttempt: 0,
-    attempts: 0,
-    failures: 0,
-    seq: undefined,
-    record: undefined,
-    recordScopes: 0,
-    proven: undefined
+  firstSeen: number
+  lastSeen: number
+  lastSuccess = 0
+  lastAttempt = 0
+  attempts = 0
+  failures = 0
+  seq: bigint | undefined = undefined
+  record: Uint8Array | undefined = undefined
+  recordScopes = 0
+  proven: string | undefined = undefined
+  private known: readonly StoredAddress[]
+
+  constructor({ id, addresses, packed, source, sourceGroup, group }: EntryInit, now: number, counted: boolean) {
+    this.id = id
+    this.known = addresses
+    this.packed = packed
+    this.source = source
+    this.sources = [source]
+    this.sourceGroup = sourceGroup
+    this.group = group
+    this.counted = counted
+    this.firstSeen = now
+    this.lastSeen = now
+  }
+
+  get addresses(): readonly StoredAddress[] {
+    if (this.packed != null) {
+      this.addresses = unpacked(this.packed)
+    }
+    return this.known
+  }
+
+  set addresses(addresses: readonly StoredAddress[]) {
+    this.known = addresses
+    this.packed = undefined
   }
 }
 
@@ -135,6 +168,8 @@ export interface BookBan {
 export interface StoredEntry {
   id: string
   addresses: Array<{ text: string; certified: boolean }>
+  /** Instead of `addresses`, which are empty then; only on the way from the disk. */
+  packed?: PackedAddresses
   /** The first source first. */
   sources: PeerSource[]
   sourceGroup: string
@@ -151,6 +186,9 @@ export interface StoredEntry {
   record?: Uint8Array
   recordScopes: number
   proven?: string
+  /** Where it stood under the key that `placement` tells; placed anew under another one, or when absent. */
+  places?: number[]
+  placement?: number
 }
 
 /** All that a book remembers, apart from its secret key. */

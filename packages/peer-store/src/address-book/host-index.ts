@@ -38,7 +38,11 @@ export class HostIndex {
 const NOBODY: readonly Entry[] = []
 
 /** The public hosts among an entry's addresses, each once. */
-export function hostsOf({ addresses }: Pick<Entry, 'addresses'>): string[] {
+export function hostsOf(entry: Pick<Entry, 'addresses' | 'packed'>): string[] {
+  if (entry.packed != null) {
+    return [entry.packed.host]
+  }
+  const { addresses } = entry
   if (addresses.length === 1) {
     const host = addresses[0]?.host
     return host == null ? [] : [host]

@@ -16,6 +16,8 @@ export interface IntakeInit {
   maxSize: number
   isPinned: (id: string) => boolean
   isOwn: (endpoint: string) => boolean
+  /** Whether any address is this node's own. */
+  hasOwn: () => boolean
   mayDisplace: MayDisplace
 }
 
@@ -29,6 +31,7 @@ const ROOM_PROBES = 16
 export class Intake {
   readonly tables: Tables
   readonly isOwn: (endpoint: string) => boolean
+  readonly hasOwn: () => boolean
   readonly isPinned: (id: string) => boolean
   readonly #init: IntakeInit
 
@@ -36,6 +39,7 @@ export class Intake {
     this.#init = init
     this.tables = init.tables
     this.isOwn = init.isOwn
+    this.hasOwn = init.hasOwn
     this.isPinned = init.isPinned
   }
 
@@ -49,6 +53,11 @@ export class Intake {
     }
     const offer = examineOffer(id, multiaddrs, certified, this.isOwn)
     return known == null ? this.#admit(id, candidate, offer, now) : this.#update(known, candidate, offer, now)
+  }
+
+  /** Whether one that is not trusted may have an address at this public host; somebody terrible may have to go. */
+  hasRoomAt(host: string, id: string): boolean {
+    return this.isPinned(id) || this.#makeRoomAt(host, id, false)
   }
 
   /** Leaves those addresses out whose public host has four ids already, all of them better than terrible. */

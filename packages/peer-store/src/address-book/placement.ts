@@ -21,6 +21,8 @@ const scratch = new Uint8Array(4 + 2 * MAX_TEXT)
  * with the key kept on disk an entry stands at the same place after a restart.
  */
 export class Placement {
+  /** Tells key and size of the buckets from others: a place is only good for the ones it was made with. */
+  readonly fingerprint: number
   readonly #key: Int32Array
 
   /**
@@ -32,6 +34,7 @@ export class Placement {
     readonly bucketSize: number = BUCKET_SIZE
   ) {
     this.#key = sipHashKey(secret)
+    this.fingerprint = this.#hash(7, this.bucketSize, '')
   }
 
   /**

@@ -68,3 +68,57 @@ function endOfNumber(text: string, at: number, max: number): number {
   }
   return end === at || value > max ? 0 : end
 }
+
+/** `/ip4/`, `/tcp/`, `/udp/` and `/quic-v1` as bytes. */
+const IP4 = Buffer.from('/ip4/')
+const TCP = Buffer.from('/tcp/')
+const UDP = Buffer.from('/udp/')
+const QUIC = Buffer.from('/quic-v1')
+
+/** The host part of {@link plainIp4}, read from bytes: where it ends, 0 if it is no such address. */
+export function plainHostEnd(bytes: Uint8Array, start: number, end: number): number {
+  if (!isAt(bytes, start, IP4)) {
+    return 0
+  }
+  let at = start + START
+  for (let i = 0; i < 4; i++) {
+    const from = at
+    let value = 0
+    for (; at < end && isDigit(bytes[at] as number); at++) {
+      value = value * 10 + (bytes[at] as number) - ZERO
+    }
+    const isNumber = at > from && at <= from + 3 && value <= 255 && (bytes[from] !== ZERO || at === from + 1)
+    if (!isNumber || at >= end || bytes[at] !== (i === 3 ? SLASH : DOT) || (i === 0 && !isPublicIp4(value))) {
+      return 0
+    }
+    at++
+  }
+  return at - 1
+}
+
+/** What follows it: a number that tells transport and port, 0 if it is no such address. */
+export function plainPort(bytes: Uint8Array, start: number, end: number): number {
+  const isTcp = isAt(bytes, start, TCP)
+  if (!isTcp && !isAt(bytes, start, UDP)) {
+    return 0
+  }
+  const from = start + TCP.byteLength
+  let at = from
+  let port = 0
+  for (; at < end && at < from + 6 && isDigit(bytes[at] as number); at++) {
+    port = port * 10 + (bytes[at] as number) - ZERO
+  }
+  const isEnd = isTcp ? at === end : at + QUIC.byteLength === end && isAt(bytes, at, QUIC)
+  return isEnd && bytes[from] !== ZERO && port >= 1 && port <= 65_535 ? port * 2 + (isTcp ? 1 : 0) : 0
+}
+
+const isDigit = (byte: number): boolean => byte >= ZERO && byte <= ZERO + 9
+
+function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.byteLength; i++) {
+    if (bytes[at + i] !== expected[i]) {
+      return false
+    }
+  }
+  return true
+}

@@ -73,25 +73,32 @@ function decode<T>(codec: Codec<T>, message: Uint8Array, limits: object): T | un
   }
 }
 
-const ENTRY_LIMITS = { addresses: MAX_ADDRESSES, sources: 16, newGroups: MAX_NEW_PLACES }
+const ENTRY_LIMITS = { addresses: MAX_ADDRESSES, sources: 16, newGroups: MAX_NEW_PLACES, places: MAX_NEW_PLACES }
 
 export function encodeEntry(entry: StoredEntry): Uint8Array {
-  const { id, addresses, seq, record, proven, ...rest } = entry
+  const { id, addresses, seq, record, proven, places = [], placement = 0, ...rest } = entry
   return seal(`entry/${id}`, BookEntryRecord, {
     ...rest,
     addresses: addresses.map(({ text }) => text),
     certified: addresses.reduce((bits, { certified }, i) => bits | (certified ? 1 << i : 0), 0),
     proven: proven == null ? 0 : 1 + addresses.findIndex(({ text }) => text === proven),
     record: new Uint8Array(record ?? []),
+    places,
+    placement,
     checksum: 0,
     ...(seq == null ? {} : { seq })
   })
 }
 
-/** The entry of `id`, or undefined for anything that is not just that. */
-export function decodeEntry(id: string, bytes: Uint8Array): StoredEntry | undefined {
+/**
+ * The entry of `id`, or undefined for anything that is not just that.
+ *
+ * @param mayPack leave addresses as they are where they are as usual; see packed-addresses.ts
+ */
+export function decodeEntry(id: string, bytes: Uint8Array, mayPack = false): StoredEntry | undefined {
   const end = endOfMessage(crc32(id, ENTRY_CHECKSUM), bytes)
-  const entry = end === 0 ? undefined : (reader.read(id, bytes, 1, end) ?? decodeUnusual(id, bytes.subarray(1, end)))
+  const entry =
+    end === 0 ? undefined : (reader.read(id, bytes, 1, end, mayPack) ?? decodeUnusual(id, bytes.subarray(1, end)))
   return entry?.record == null || entry.record.byteLength <= MAX_RECORD_BYTES ? entry : undefined
 }
 
@@ -133,6 +140,10 @@ function decodeUnusual(id: string, message: Uint8Array): StoredEntry | undefined
   }
   if (proven != null) {
     entry.proven = proven
+  }
+  if (found.places.length > 0) {
+    entry.places = found.places
+    entry.placement = found.placement
   }
   return entry
 }

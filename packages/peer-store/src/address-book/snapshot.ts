@@ -6,6 +6,7 @@ import { storedAddress } from './merge-addresses.js'
 import { MAX_ADDRESSES, MAX_GROUP, MAX_NEW_PLACES, MAX_RECORD_BYTES, MAX_SEQ } from './parameters.js'
 import { MAX_MASK } from './scope-mask.js'
 
+import { isGroupOf, unpacked, type PackedAddresses } from './packed-addresses.js'
 import type { Entry, StoredAddress, StoredEntry } from './entry.js'
 import type { Intake } from './intake.js'
 
@@ -29,21 +30,28 @@ export function storedEntry(entry: Entry): StoredEntry {
   }
 }
 
+/** The same with where it stands, for the book with the same key: wherever it is placed first, it is at home there. */
+export function placedEntry(entry: Entry, placement: number): StoredEntry {
+  return { ...storedEntry(entry), places: [...entry.places], placement }
+}
+
 /** Whether a stored entry is in the book now just as it was stored, or with less than that, or not at all. */
 export type Restored = 'same' | 'changed' | 'dropped'
 
 /** Places a stored entry without pushing anybody out. */
 export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   const { tables, isPinned } = intake
-  const addresses = restoreAddresses(stored, intake)
+  const packed = restorePacked(stored, intake)
+  const addresses = packed == null ? restoreAddresses(stored, intake) : []
+  const count = packed?.count ?? addresses.length
   const source = stored.sources[0]
-  if (tables.get(stored.id) != null || addresses.length === 0 || source == null || !isPlausible(stored)) {
+  if (tables.get(stored.id) != null || count === 0 || source == null || !isPlausible(stored)) {
     return 'dropped'
   }
   const { id, sourceGroup } = stored
   const first = addresses[0]?.group
   const group = first === stored.group ? first : stored.group
-  const entry = newEntry({ id, addresses, source, sourceGroup, group }, stored.firstSeen, !isPinned(id))
+  const entry = newEntry({ id, addresses, packed, source, sourceGroup, group }, stored.firstSeen, !isPinned(id))
   entry.sources = stored.sources.length === 1 ? stored.sources : [...new Set(stored.sources)]
   entry.lastSeen = stored.lastSeen
   entry.lastSuccess = stored.lastSuccess
@@ -53,10 +61,19 @@ export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   entry.seq = stored.seq
   restoreRecord(entry, stored)
   if (stored.proven != null) {
-    entry.proven = addresses.find(({ text }) => text === stored.proven)?.text
+    entry.proven = packed == null ? addresses.find(({ text }) => text === stored.proven)?.text : stored.proven
   }
+  return settle(entry, stored, intake, count)
+}
+
+/** Gives a restored entry its places. */
+function settle(entry: Entry, stored: StoredEntry, intake: Intake, addresses: number): Restored {
+  const { tables } = intake
   tables.insert(entry)
-  const isPlaced = (stored.tried && restoreTried(entry, intake)) || restoreNew(entry, stored, intake)
+  const isPlaced =
+    restorePlaces(entry, stored, intake) ||
+    (stored.tried && restoreTried(entry, intake)) ||
+    restoreNew(entry, stored, intake)
   if (!isPlaced && entry.counted) {
     tables.takeBack(entry)
     return 'dropped'
@@ -64,7 +81,7 @@ export function restoreEntry(stored: StoredEntry, intake: Intake): Restored {
   const isSame =
     stored.tried === (entry.table === 'tried') &&
     stored.newGroups.length === entry.newGroups.length &&
-    stored.addresses.length === addresses.length
+    (stored.packed?.count ?? stored.addresses.length) === addresses
   return isSame ? 'same' : 'changed'
 }
 
@@ -75,9 +92,20 @@ function restoreRecord(entry: Entry, { seq, record, recordScopes }: StoredEntry)
   }
 }
 
+/** Packed addresses stay packed when all of them are taken and nothing need be known of them. */
+function restorePacked({ id, packed, group, seq }: StoredEntry, intake: Intake): PackedAddresses | undefined {
+  const isKept =
+    packed != null &&
+    isGroupOf(group, packed) &&
+    (seq != null || packed.certified === 0) &&
+    !intake.hasOwn() &&
+    intake.hasRoomAt(packed.host, id)
+  return isKept ? packed : undefined
+}
+
 function restoreAddresses(stored: StoredEntry, intake: Intake): StoredAddress[] {
   let addresses: StoredAddress[] = []
-  for (const { text, certified } of stored.addresses) {
+  for (const { text, certified } of stored.packed == null ? stored.addresses : unpacked(stored.packed)) {
     if (addresses.length >= MAX_ADDRESSES) {
       break
     }
@@ -90,8 +118,25 @@ function restoreAddresses(stored: StoredEntry, intake: Intake): StoredAddress[] 
   return intake.withRoom(stored.id, { addresses, refused: [], scopes: 0 })
 }
 
+/** No hash need be computed for what this book itself has placed, and no two entries want one place. */
+function restorePlaces(entry: Entry, stored: StoredEntry, { tables }: Intake): boolean {
+  const { places, placement, tried, newGroups } = stored
+  if (places == null || placement !== tables.placement.fingerprint || places.length === 0) {
+    return false
+  }
+  return tried
+    ? places.length === 1 && mayBeTried(entry) && tables.placeAgain(entry, 'tried', places, [])
+    : places.length === newGroups.length && tables.placeAgain(entry, 'new', places, newGroups)
+}
+
+/** Packed addresses are of the group that the entry is placed under. */
+function mayBeTried(entry: Entry): boolean {
+  const { lastSuccess, packed, group } = entry
+  return lastSuccess > 0 && (packed != null || entry.addresses.some((address) => address.group === group))
+}
+
 function restoreTried(entry: Entry, { tables }: Intake): boolean {
-  if (entry.lastSuccess === 0 || !entry.addresses.some(({ group }) => group === entry.group)) {
+  if (!mayBeTried(entry)) {
     return false
   }
   const { place, incumbent } = tables.triedPlace(entry.id, entry.group)

@@ -233,7 +233,7 @@ const NOTHING: Omit<BookSnapshot, 'entries'> = { bans: [], marks: [], anchors: [
 /** Decodes entries, one after the other. */
 function* storedEntries(chunk: readonly BookRow[], garbage: Key[]): Generator<StoredEntry> {
   for (const row of chunk) {
-    const entry = decodeEntry(row[0].slice(ENTRY_PREFIX.length), row[1])
+    const entry = decodeEntry(row[0].slice(ENTRY_PREFIX.length), row[1], true)
     if (entry == null) {
       garbage.push(row[2] ?? new Key(row[0], false))
     } else {

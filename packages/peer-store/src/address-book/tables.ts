@@ -1,4 +1,4 @@
-import { DIRECT_SCOPES, reachesOf } from './scope-mask.js'
+import { DIRECT_SCOPES, reachesOf, scopeBit } from './scope-mask.js'
 import { appended } from './appended.js'
 import { BucketTable } from './bucket-table.js'
 import { HostIndex } from './host-index.js'
@@ -126,6 +126,27 @@ export class Tables {
     return { place, incumbent: this.tried.at(place) }
   }
 
+  /**
+   * Puts an entry that stands nowhere where it has stood before; false, and nothing is done, if one of the places is taken
+   * or is none.
+   */
+  placeAgain(entry: Entry, table: 'new' | 'tried', places: number[], newGroups: string[]): boolean {
+    const rows = table === 'tried' ? this.tried : this.fresh
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] as number
+      if (place >= rows.places.length || rows.at(place) != null || places.indexOf(place) !== i) {
+        return false
+      }
+    }
+    this.#move(entry, table)
+    for (const place of places) {
+      rows.put(place, entry)
+    }
+    entry.places = places
+    entry.newGroups = newGroups
+    return true
+  }
+
   /** Moves an entry to an empty place among the tried. */
   placeTried(entry: Entry, place: number, group: string): void {
     this.#leave(entry)
@@ -192,11 +213,7 @@ export class Tables {
   }
 
   #link(entry: Entry): void {
-    let mask = 0
-    for (const address of entry.addresses) {
-      mask |= address.bit
-    }
-    entry.mask = mask
+    entry.mask = entry.packed == null ? maskOf(entry.addresses) : PUBLIC_BIT
     if (entry.counted) {
       this.hosts.add(entry)
     }
@@ -213,4 +230,15 @@ export class Tables {
       this.scopes[scope].delete(entry)
     }
   }
+}
+
+/** Packed addresses are all direct and public. */
+const PUBLIC_BIT = scopeBit({ scope: 'public', reach: 'public' })
+
+function maskOf(addresses: readonly StoredAddress[]): number {
+  let mask = 0
+  for (const { bit } of addresses) {
+    mask |= bit
+  }
+  return mask
 }

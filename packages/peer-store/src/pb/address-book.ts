@@ -21,6 +21,8 @@ export interface BookEntryRecord {
   record: Uint8Array<ArrayBuffer>
   recordScopes: number
   proven: number
+  places: number[]
+  placement: number
   checksum: number
 }
 
@@ -125,6 +127,18 @@ export namespace BookEntryRecord {
           w.uint32(obj.proven)
         }
 
+        if (obj.places != null && obj.places.length > 0) {
+          for (const value of obj.places) {
+            w.uint32(152)
+            w.uint32(value)
+          }
+        }
+
+        if ((obj.placement != null && obj.placement !== 0)) {
+          w.uint32(160)
+          w.uint32(obj.placement)
+        }
+
         if ((obj.checksum != null && obj.checksum !== 0)) {
           w.uint32(125)
           w.fixed32(obj.checksum)
@@ -151,6 +165,8 @@ export namespace BookEntryRecord {
           record: uint8ArrayAlloc(0),
           recordScopes: 0,
           proven: 0,
+          places: [],
+          placement: 0,
           checksum: 0
         }
 
@@ -240,6 +256,18 @@ export namespace BookEntryRecord {
               obj.proven = reader.uint32()
               break
             }
+            case 19: {
+              if (opts.limits?.places != null && obj.places.length === opts.limits.places) {
+                throw new MaxLengthError('Decode error - repeated field "places" had too many elements')
+              }
+
+              obj.places.push(reader.uint32())
+              break
+            }
+            case 20: {
+              obj.placement = reader.uint32()
+              break
+            }
             case 15: {
               obj.checksum = reader.fixed32()
               break
@@ -256,7 +284,8 @@ export namespace BookEntryRecord {
         const obj = {
           addresses: 0,
           sources: 0,
-          newGroups: 0
+          newGroups: 0,
+          places: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -408,6 +437,28 @@ export namespace BookEntryRecord {
               }
               break
             }
+            case 19: {
+              if (opts.limits?.places != null && obj.places === opts.limits.places) {
+                throw new MaxLengthError('Streaming decode error - repeated field "places" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.places[]`,
+                index: obj.places,
+                value: reader.uint32()
+              }
+
+              obj.places++
+
+              break
+            }
+            case 20: {
+              yield {
+                field: `${prefix}.placement`,
+                value: reader.uint32()
+              }
+              break
+            }
             case 15: {
               yield {
                 field: `${prefix}.checksum`,
@@ -515,6 +566,17 @@ export namespace BookEntryRecord {
     value: number
   }
 
+  export interface BookEntryRecordPlacesFieldEvent {
+    field: '$.places[]'
+    index: number
+    value: number
+  }
+
+  export interface BookEntryRecordPlacementFieldEvent {
+    field: '$.placement'
+    value: number
+  }
+
   export interface BookEntryRecordChecksumFieldEvent {
     field: '$.checksum'
     value: number
@@ -528,7 +590,7 @@ export namespace BookEntryRecord {
     return decodeMessage(buf, BookEntryRecord.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookEntryRecord>): Generator<BookEntryRecordAddressesFieldEvent | BookEntryRecordCertifiedFieldEvent | BookEntryRecordSourcesFieldEvent | BookEntryRecordSourceGroupFieldEvent | BookEntryRecordGroupFieldEvent | BookEntryRecordTriedFieldEvent | BookEntryRecordNewGroupsFieldEvent | BookEntryRecordFirstSeenFieldEvent | BookEntryRecordLastSeenFieldEvent | BookEntryRecordLastSuccessFieldEvent | BookEntryRecordLastAttemptFieldEvent | BookEntryRecordAttemptsFieldEvent | BookEntryRecordFailuresFieldEvent | BookEntryRecordSeqFieldEvent | BookEntryRecordRecordFieldEvent | BookEntryRecordRecordScopesFieldEvent | BookEntryRecordProvenFieldEvent | BookEntryRecordChecksumFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<BookEntryRecord>): Generator<BookEntryRecordAddressesFieldEvent | BookEntryRecordCertifiedFieldEvent | BookEntryRecordSourcesFieldEvent | BookEntryRecordSourceGroupFieldEvent | BookEntryRecordGroupFieldEvent | BookEntryRecordTriedFieldEvent | BookEntryRecordNewGroupsFieldEvent | BookEntryRecordFirstSeenFieldEvent | BookEntryRecordLastSeenFieldEvent | BookEntryRecordLastSuccessFieldEvent | BookEntryRecordLastAttemptFieldEvent | BookEntryRecordAttemptsFieldEvent | BookEntryRecordFailuresFieldEvent | BookEntryRecordSeqFieldEvent | BookEntryRecordRecordFieldEvent | BookEntryRecordRecordScopesFieldEvent | BookEntryRecordProvenFieldEvent | BookEntryRecordPlacesFieldEvent | BookEntryRecordPlacementFieldEvent | BookEntryRecordChecksumFieldEvent> {
     return streamMessage(buf, BookEntryRecord.codec(), opts)
   }
 }

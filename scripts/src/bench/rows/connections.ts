@@ -11,7 +11,7 @@ const CONNECTIONS = 1_000
 const CROWDS = 4
 
 /** Peers that are made at one request: on a busy machine all of them would take longer than a worker may. */
-const AT_ONCE = 25
+const AT_ONCE = 12
 
 /** Connections that are there before the first measurement, so that what the first ones load and compile is not counted. */
 const WARM_UPS = 10

@@ -92,13 +92,13 @@ async function gated(listen: boolean): Promise<Dialler> {
   const [clock, rng] = [systemClock, systemRng]
   const book = new AddressBook({ selfId: 'nobody', secret: rng.bytes(16), clock, rng })
   const reputation = new Reputation({ clock })
-  let services: NodeServices | undefined
+  const running: { services?: NodeServices } = {}
   const gates: GateParts = {
     config,
     book,
     reputation,
     geo: undefined,
-    services: () => services,
+    services: () => running.services,
     messageWatch: { look: () => ({ takenAt: undefined, usefulAt: undefined }) }, // there are no messages
     onRefusal: () => undefined,
     traffic: new TrafficMeter(),
@@ -131,7 +131,7 @@ async function gated(listen: boolean): Promise<Dialler> {
     }
   })
   const node = libp2p as unknown as Libp2p<NodeServices>
-  services = node.services
+  running.services = node.services
   // In a node hello says who is one of us, at about the same time.
   node.addEventListener('peer:identify', ({ detail }) => {
     node.services.keeper.accept(detail.connection)
