@@ -206,7 +206,11 @@ describe('the settings table', () => {
       'connections.geo.asnFile',
       'connections.geo.maxPerCountry',
       'connections.geo.maxPerAsn',
-      'legacyState'
+      'legacyState',
+      'messaging.bandwidthLimit.perPeer.bytesPerSecond',
+      'messaging.bandwidthLimit.perPeer.messagesPerSecond',
+      'messaging.bandwidthLimit.total.bytesPerSecond',
+      'messaging.bandwidthLimit.total.messagesPerSecond'
     ])
   })
 
