@@ -96,6 +96,15 @@ function parseHostPort(text: string): PeerAddress {
   }
 }
 
+/** The peer id that a text is; undefined if it is none, as what a damaged disk gives back may be. */
+export function asPeerId(text: string): PeerId | undefined {
+  try {
+    return peerIdFromString(text)
+  } catch {
+    return undefined
+  }
+}
+
 function parseId(text: string, id: string): PeerId {
   try {
     return peerIdFromString(id)

@@ -1,13 +1,6 @@
 import type { AbortOptions, Connection, Libp2pEvents, PeerId, Startable } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import {
-  systemClock,
-  systemRng,
-  type Candidate,
-  type CandidateSink,
-  type PeerSource,
-  type Timer
-} from '@penin/interface'
+import { systemClock, systemRng } from '@penin/interface'
+import type { Candidate, CandidateSink, PeerSource, Timer } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
 import { chooseAnchors } from './anchors.js'
 import { ConfiguredPeers, type ConfiguredEntry, type ConfiguredPeer, type Persistence } from './configured-peers.js'
@@ -18,6 +11,7 @@ import { Feelers } from './feelers.js'
 import { Holds, type Hold } from './holds.js'
 import { noteLinkEnd } from './link-end.js'
 import { Links } from './links.js'
+import { asPeerId } from './peer-address.js'
 import type { DialReason, PeerKeeperComponents, PeerKeeperEvents, PeerKeeperInit } from './keeper-contract.js'
 import { Learner } from './learned-candidate.js'
 import type { BookedPeer, Excluded } from './peer-book.js'
@@ -298,8 +292,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** The book has lost a peer: what libp2p has stored about it goes as well, unless it is connected. */
   noteRemoved(id: string): void {
-    if (!this.#links.has(id)) {
-      void this.#strangers.forgetStored(peerIdFromString(id))
+    const peer = asPeerId(id)
+    if (peer != null && !this.#links.has(id)) {
+      void this.#strangers.forgetStored(peer)
     }
   }
 
@@ -425,7 +420,11 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   async #dialBooked(peer: BookedPeer, reason: DialReason, replaces?: string): Promise<void> {
-    const id = peerIdFromString(peer.id)
+    const id = asPeerId(peer.id)
+    if (id == null) {
+      this.#init.book.remove(peer.id) // nobody can be there
+      return
+    }
     if (replaces != null) {
       this.#replaces.set(peer.id, replaces)
     }
@@ -452,10 +451,10 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** A peer of a group that had none is there: the repeat of another group whose place it takes goes. */
   #endReplacement(key: string): void {
-    const replaced = this.#replaces.get(key)
+    const replaced = asPeerId(this.#replaces.get(key) ?? '')
+    this.#replaces.delete(key)
     if (replaced != null) {
-      this.#replaces.delete(key)
-      this.release(peerIdFromString(replaced))
+      this.release(replaced)
     }
   }
 

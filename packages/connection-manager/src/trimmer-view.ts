@@ -12,7 +12,8 @@ import type { TrimmerInit } from './trimmer-contract.js'
 /** What is computed once for a connection, and its best round trip. */
 interface Facts {
   group: string
-  keyedGroup: number
+  /** See `keyedGroup()`; computed when it is first asked for, and not while a connection opens. */
+  rank?: number
   scope: PeerScope
   /** Monotonic. */
   connectedAt: number
@@ -74,8 +75,11 @@ export class ConnectionView {
     const oldest = notes.reduce((a, b) => (b.connectedAt < a.connectedAt ? b : a))
     const messageAt = lastMessageAt?.(peer)
     const exempt = exemption?.(peer)
+    oldest.rank ??= keyedGroup(this.#secret, oldest.group)
+    const { rank, ...facts } = oldest
     return {
-      ...oldest,
+      ...facts,
+      keyedGroup: rank,
       id,
       peer,
       direction: connections.some(({ direction }) => direction === 'outbound') ? 'outbound' : 'inbound',
@@ -93,7 +97,6 @@ export class ConnectionView {
     const isRelayed = remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
     return {
       group,
-      keyedGroup: keyedGroup(this.#secret, group),
       scope: isRelayed ? 'relay' : observedScope(remoteAddr),
       connectedAt: this.#clock.monotonic() - Math.max(0, this.#clock.now() - timeline.open)
     }

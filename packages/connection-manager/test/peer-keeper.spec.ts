@@ -473,3 +473,17 @@ describe('PeerKeeper in a plain libp2p node', () => {
     expect(node.book.get(stranger)).toBeUndefined()
   })
 })
+
+describe('a damaged address book', () => {
+  it('names an id that is none: it is not dialled, is forgotten, and does no harm', async () => {
+    const clock = new FakeClock()
+    const { keeper, book, dials } = alone(clock)
+    const id = `12D3KooW${'x'.repeat(44)}`
+    book.add({ id, multiaddrs: [at(1)], source: 'pex', sourceGroup: 'x' })
+    keeper.start()
+    await clock.tickAsync(1_000)
+    expect([dials, book.size]).toEqual([[], 0])
+    keeper.noteRemoved(id)
+    keeper.stop()
+  })
+})

@@ -1,6 +1,5 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import type { Reputation, TrafficMeter } from '@penin/connection-manager'
+import { asPeerId, type Reputation, type TrafficMeter } from '@penin/connection-manager'
 import type { Hello } from '@penin/hello'
 import type { Clock } from '@penin/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -76,7 +75,7 @@ export class PeerView {
     const { book, libp2p, reputation } = this.parts
     const others = new Map<string, Connection | undefined>()
     for (const { kind, key } of reputation.bans()) {
-      if (kind === 'peer' && isPeerId(key)) {
+      if (kind === 'peer' && asPeerId(key) != null) {
         others.set(key, undefined)
       }
     }
@@ -161,16 +160,6 @@ export class PeerView {
       return 'connected'
     }
     return hello.acquaintance(connection).state === 'foreign' ? 'foreign' : 'greeting'
-  }
-}
-
-/** Whether a text is the id of a peer. */
-export function isPeerId(text: string): boolean {
-  try {
-    peerIdFromString(text)
-    return true
-  } catch {
-    return false
   }
 }
 

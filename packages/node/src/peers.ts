@@ -2,6 +2,7 @@ import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { AbortOptions, Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import {
+  asPeerId,
   parsePeerAddress,
   PeerIdentityMismatchError,
   type Ban,
@@ -25,7 +26,7 @@ import { countPeers, selectPeers, type PeerFilter, type PeersStats } from './pee
 import type { PeerInfo } from './peer-info.js'
 import { HelloMemory } from './peer-view-memory.js'
 import { PeerTags } from './peer-view-tags.js'
-import { isPeerId, PeerView } from './peer-view.js'
+import { PeerView } from './peer-view.js'
 
 export interface AddPeerOptions extends AbortOptions {
   /** The Ed25519 key that must answer: 32 raw bytes or libp2p's protobuf form, as bytes or hexadecimal. */
@@ -108,8 +109,9 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
     })
     for (const type of ['banned', 'unbanned'] as const) {
       reputation.addEventListener(type, ({ detail: { kind, key } }) => {
-        if (kind === 'peer' && isPeerId(key)) {
-          this.#tell('updated', peerIdFromString(key))
+        const id = kind === 'peer' ? asPeerId(key) : undefined
+        if (id != null) {
+          this.#tell('updated', id)
         }
       })
     }
@@ -117,8 +119,9 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
 
   /** @internal The address book has lost a peer. */
   noteRemoved(key: string): void {
-    if (!this.#connected.has(key)) {
-      this.#forgotten(peerIdFromString(key))
+    const id = asPeerId(key)
+    if (id != null && !this.#connected.has(key)) {
+      this.#forgotten(id)
     }
   }
 
@@ -197,7 +200,10 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
    * @throws InvalidArgumentError for a limit that is no whole number of at least 0
    */
   list(filter: PeerFilter = {}): PeerInfo[] {
-    return selectPeers(this.#view.facts(), filter).map(({ id }) => this.#view.describe(peerIdFromString(id)))
+    return selectPeers(this.#view.facts(), filter).flatMap(({ id: text }) => {
+      const id = asPeerId(text)
+      return id == null ? [] : [this.#view.describe(id)]
+    })
   }
 
   /** Counts of the peers that {@link Peers.list} has, and averages. */
@@ -228,7 +234,8 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
   unban(id: PeerId | string, reason = ''): boolean {
     const { reputation } = this.#parts
     return (
-      (typeof id === 'string' && !isPeerId(id) && reputation.unbanGroup(id)) || reputation.unban(toPeerId(id), reason)
+      (typeof id === 'string' && asPeerId(id) == null && reputation.unbanGroup(id)) ||
+      reputation.unban(toPeerId(id), reason)
     )
   }
 

@@ -1,9 +1,8 @@
 import type { PeerId } from '@libp2p/interface'
-import type { PeerKeeper } from '@penin/connection-manager'
+import { asPeerId, type PeerKeeper } from '@penin/connection-manager'
 import type { AddressScope } from '@penin/interface'
 import type { AddressBook, BookEntry, BookScope } from '@penin/peer-store'
 import type { PexSource, SampleOptions, SharedRecord } from '@penin/pex'
-import { peerIdFromString } from '@libp2p/peer-id'
 
 /** Which addresses an asker may be told of, by the scope it asks from; as `fitsScope()` has it, in the book's terms. */
 const TOLD: Record<AddressScope, readonly BookScope[]> = {
@@ -51,7 +50,10 @@ export class BookRecords implements PexSource {
       exclude: new Set(exclude.map(String)),
       isWanted: (entry) => this.#isProven(entry)
     })
-    return sample.map(({ id, record }) => ({ id: peerIdFromString(id), envelope: record }))
+    return sample.flatMap(({ id: text, record }) => {
+      const id = asPeerId(text)
+      return id == null ? [] : [{ id, envelope: record }]
+    })
   }
 
   #isProven({ id, table }: Pick<BookEntry, 'id' | 'table'>): boolean {

@@ -1,6 +1,5 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import type { Reputation } from '@penin/connection-manager'
+import { asPeerId, type Reputation } from '@penin/connection-manager'
 import type { Clock, PeerReporter } from '@penin/interface'
 import type { AddressBook } from '@penin/peer-store'
 import { PeerBannedError } from './errors.js'
@@ -143,13 +142,5 @@ export class ReputationWiring {
     for (const { key, ban } of banned) {
       book.ban(key, ban.until)
     }
-  }
-}
-
-function asPeerId(text: string): ReturnType<typeof peerIdFromString> | undefined {
-  try {
-    return peerIdFromString(text)
-  } catch {
-    return undefined
   }
 }
