@@ -8,6 +8,11 @@ it('killed hard 20 times while it writes, a node reopens each time with its iden
   const victim = await cluster.start('victim')
   await victim.request('add', { address: friend.address })
   const { id } = victim
+  // a crash may cost what was learned within the last second: only from here on it must remember its peer
+  await until(async () => (await victim.request('keys', '/penin/book/entry')).some((key) => key.endsWith(friend.id)), {
+    ms: 10_000,
+    what: 'the peer is not written down'
+  })
 
   for (let round = 0; round < 20; round++) {
     const writing = victim.request('write', 1_000_000).catch(() => undefined) // it does not live to see the end
