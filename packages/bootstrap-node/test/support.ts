@@ -5,7 +5,7 @@ export async function quietNode(options: NodeOptions = {}): Promise<PeninNode> {
   return createNode({
     env: {},
     listen: ['/ip4/127.0.0.1/tcp/0'],
-    discovery: { mdns: false, dht: false },
+    discovery: { mdns: false, dht: false, pex: false },
     ...options
   })
 }
