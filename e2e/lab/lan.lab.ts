@@ -4,13 +4,18 @@ import { until } from '@penin/e2e'
 import { lanOf, type NetworkDescription } from '@penin/e2e/lab'
 import { expect, scenario } from './scenario.js'
 
-for (const count of [3, 8]) {
+// All pairs of three are there within 5 s. Of the 28 pairs of eight, whose nodes start on a few cores at once, one or two
+// now and then wait for the second try.
+for (const [count, seconds] of [
+  [3, 5],
+  [8, 15]
+] as const) {
   scenario(
-    `${count} hosts on an IPv4 LAN without any configuration are all connected within 5 s`,
+    `${count} hosts on an IPv4 LAN without any configuration are all connected within ${seconds} s`,
     lanOf(count),
     async (lab) => {
       const nodes = await lab.startEverywhere()
-      await lab.formed({ ms: 5_000, nodes, minimum: count - 1 })
+      await lab.formed({ ms: seconds * 1_000, nodes, minimum: count - 1 })
       expect(lab.unhandled).toEqual([])
     }
   )
