@@ -1,5 +1,4 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { RateLimiter, sourceGroup, systemClock } from '@penin/interface'
 import {
@@ -13,6 +12,7 @@ import {
 } from './admission-contract.js'
 import { Handshakes } from './admission-handshakes.js'
 import { Places } from './admission-places.js'
+import { asPeerId } from './peer-address.js'
 import { checkLimits, type ConnectionCounts, type LimitRefusal } from './selection/index.js'
 
 export * from './admission-contract.js'
@@ -305,9 +305,5 @@ function isGone({ status }: MultiaddrConnection): boolean {
 /** The peer that is expected at an address. */
 function peerIn(address: Multiaddr): PeerId | undefined {
   const id = address.getComponents().findLast(({ name }) => name === 'p2p')?.value
-  try {
-    return id == null ? undefined : peerIdFromString(id)
-  } catch {
-    return undefined
-  }
+  return id == null ? undefined : asPeerId(id)
 }

@@ -1,6 +1,5 @@
-import { parsePeerAddress, type ConfiguredPeer, type PeerAddress } from '@penin/connection-manager'
+import { asPeerId, parsePeerAddress, type ConfiguredPeer, type PeerAddress } from '@penin/connection-manager'
 import type { AddressBook } from '@penin/peer-store'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { printable } from '@penin/interface'
 import type { NodeConfig } from './config/defaults.js'
 
@@ -53,7 +52,7 @@ export function markPeers(
   }
   const read = (key: string, entries: readonly string[], mark: 'private' | 'unconditional'): void => {
     for (const [index, entry] of entries.entries()) {
-      const id = peerIdOf(entry)
+      const id = asPeerId(entry)?.toString()
       if (id == null) {
         problems.push(`${key}.${index}: ${printable(entry, 100)} is no peer id such as 12D3KooW…; the entry is ignored`)
       } else {
@@ -67,14 +66,6 @@ export function markPeers(
     book.mark(id, marks)
   }
   return problems
-}
-
-function peerIdOf(text: string): string | undefined {
-  try {
-    return peerIdFromString(text).toString()
-  } catch {
-    return undefined
-  }
 }
 
 /** Several addresses of one id become one peer. */

@@ -1,6 +1,6 @@
 import { publicKeyFromProtobuf, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { AbortOptions, Connection, Libp2p, PeerId } from '@libp2p/interface'
-import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
+import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import {
   asPeerId,
   parsePeerAddress,
@@ -372,11 +372,11 @@ export function toPeerId(id: PeerId | string): PeerId {
   if (typeof id !== 'string') {
     return id
   }
-  try {
-    return peerIdFromString(id)
-  } catch {
+  const peer = asPeerId(id)
+  if (peer == null) {
     throw new UnknownPeerError(id)
   }
+  return peer
 }
 
 function peerIdOfKey(key: Uint8Array | string): PeerId {

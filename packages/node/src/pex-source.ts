@@ -1,17 +1,11 @@
 import type { PeerId } from '@libp2p/interface'
 import { asPeerId, type PeerKeeper } from '@penin/connection-manager'
-import type { AddressScope } from '@penin/interface'
+import { fitsScope, type AddressScope } from '@penin/interface'
 import type { AddressBook, BookEntry, BookScope } from '@penin/peer-store'
 import type { PexSource, SampleOptions, SharedRecord } from '@penin/pex'
 
-/** Which addresses an asker may be told of, by the scope it asks from; as `fitsScope()` has it, in the book's terms. */
-const TOLD: Record<AddressScope, readonly BookScope[]> = {
-  loopback: ['loopback', 'private', 'public'],
-  private: ['private', 'public'],
-  public: ['public'],
-  onion: ['onion'],
-  unusable: ['public']
-}
+/** The scopes that an address is told in, which the book calls by the same names. */
+const TOLD = ['loopback', 'private', 'public', 'onion'] as const satisfies ReadonlyArray<AddressScope & BookScope>
 
 /**
  * Of whom others are told: peers of this network that are connected now, or that this node has once dialled with success.
@@ -45,7 +39,7 @@ export class BookRecords implements PexSource {
 
   sampleForExchange({ scope, max, exclude }: SampleOptions): SharedRecord[] {
     const sample = this.book.sampleForExchange({
-      scope: TOLD[scope],
+      scope: TOLD.filter((address) => fitsScope(address, scope)),
       max,
       exclude: new Set(exclude.map(String)),
       isWanted: (entry) => this.#isProven(entry)
