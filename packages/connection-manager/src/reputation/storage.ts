@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type Timer } from '@penin/interface'
+import { RecordWriter, systemClock, type Clock, type RecordWriterStats } from '@penin/interface'
 import { Key } from 'interface-datastore'
 import { FLUSH_DELAY, MAX_BANS, MAX_GROUP_BANS, MAX_PEERS, SWEEP_INTERVAL } from './parameters.js'
 import { decodeBan, decodePeer, encodeBan, encodePeer } from './records.js'
@@ -10,9 +10,6 @@ import type { Datastore } from 'interface-datastore'
 
 /** The prefix of the reputation's records. */
 export const REPUTATION_PREFIX = '/penin/reputation/'
-
-/** Records written at once: other writers of the database get their turn in between. */
-const BATCH = 500
 
 /** More records than there can be are damage or somebody else's: the rest is not read. */
 function maxRows(maxPeers: number): number {
@@ -34,8 +31,7 @@ export interface ReputationLoadReport extends RestoreReport {
 export interface StoredReputation extends AsyncDisposable {
   readonly reputation: Reputation
   readonly loaded: ReputationLoadReport
-  /** Changes not yet written, records written or deleted, and writes that failed and are made again. */
-  stats(): { dirty: number; written: number; writeErrors: number }
+  stats(): RecordWriterStats
   /** Writes all changes made so far. It never rejects: what could not be written stays to be written. */
   flush(): Promise<void>
   /** Writes everything and stops; the datastore stays open. Closing again does nothing. Never rejects. */
@@ -159,32 +155,27 @@ function unescaped(text: string): string | undefined {
   }
 }
 
-/** Collects what changes and writes it in batches, soon. */
+/** Writes what changes, and deletes what lies on the disk without being of use. */
 class ReputationWriter {
-  readonly #datastore: Datastore
-  readonly #clock: Clock
+  readonly #writer: RecordWriter<Key>
   readonly #reputation: Reputation
   /** Unwritten changes. */
   readonly #limit: number
-  readonly #dirty = new Set<string>()
-  /** By their keys as they were read: one that is no valid UTF-8 can't be made again from its text. */
-  #garbage: Key[] = []
-  #timer?: Timer | undefined
-  #writing: Promise<void> | undefined
-  #isClosed = false
-  #written = 0
-  #writeErrors = 0
 
   constructor(datastore: Datastore, clock: Clock, reputation: Reputation, limit: number) {
     this.#limit = limit
-    this.#datastore = datastore
-    this.#clock = clock
     this.#reputation = reputation
+    this.#writer = new RecordWriter({
+      datastore,
+      clock,
+      delay: FLUSH_DELAY,
+      keyOf: (name) => new Key(`${REPUTATION_PREFIX}${name}`),
+      encode: (name) => this.#encode(name)
+    })
   }
 
   /** What lies on the disk and was not taken over is to be deleted. */
   loaded({ peers, bans, groups }: ReputationSnapshot, garbage: Key[]): void {
-    this.#garbage = garbage
     const parts = [['peer', peers] as const, ['ban', bans] as const, ['group', groups] as const]
     for (const [part, members] of parts) {
       for (const key of Object.keys(members)) {
@@ -193,44 +184,29 @@ class ReputationWriter {
         }
       }
     }
-    if (garbage.length > 0) {
-      this.#schedule()
-    }
+    this.#writer.discard(garbage)
   }
 
   note(name: string): void {
-    if (this.#isClosed) {
-      return
-    }
-    this.#dirty.add(name)
-    if (this.#dirty.size > this.#limit) {
+    this.#writer.note(name)
+    if (this.#writer.dirty.size > this.#limit) {
       this.#forgetDeletions()
     }
-    this.#schedule()
   }
 
-  stats(): { dirty: number; written: number; writeErrors: number } {
-    return { dirty: this.#dirty.size, written: this.#written, writeErrors: this.#writeErrors }
+  stats(): RecordWriterStats {
+    return this.#writer.stats()
   }
 
   async flush(): Promise<void> {
-    // Changes made while a write is under way may have been too late for it.
-    await this.#writing
-    this.#timer?.clear()
-    this.#timer = undefined
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
-    await this.#writing
+    await this.#writer.flush()
   }
 
   async close(): Promise<void> {
-    if (!this.#isClosed) {
+    if (!this.#writer.isClosed) {
       this.#reputation.saveAll()
-      this.#isClosed = true
-      await this.flush()
     }
-    await this.#writing
+    await this.#writer.close()
   }
 
   /**
@@ -238,70 +214,11 @@ class ReputationWriter {
    * then stays on the disk is read at the next start, and thinned out like everything else.
    */
   #forgetDeletions(): void {
-    for (const name of this.#dirty) {
+    const { dirty } = this.#writer
+    for (const name of dirty) {
       if (this.#encode(name) == null) {
-        this.#dirty.delete(name)
+        dirty.delete(name)
       }
-    }
-  }
-
-  #schedule(): void {
-    if (!this.#isClosed && this.#timer == null) {
-      this.#timer = this.#clock.setTimeout(() => {
-        this.#timer = undefined
-        void this.flush()
-      }, FLUSH_DELAY)
-    }
-  }
-
-  async #write(): Promise<void> {
-    try {
-      await this.#deleteGarbage()
-      await this.#writeDirty()
-    } catch {
-      this.#writeErrors++
-    }
-    if (this.#dirty.size > 0 || this.#garbage.length > 0) {
-      this.#schedule()
-    }
-  }
-
-  async #writeDirty(): Promise<void> {
-    while (this.#dirty.size > 0) {
-      const names = [...this.#dirty].slice(0, BATCH)
-      const batch = this.#datastore.batch()
-      for (const name of names) {
-        this.#dirty.delete(name)
-        const key = new Key(`${REPUTATION_PREFIX}${name}`)
-        const value = this.#encode(name)
-        if (value == null) {
-          batch.delete(key)
-        } else {
-          batch.put(key, value)
-        }
-      }
-      try {
-        await batch.commit()
-      } catch (error) {
-        for (const name of names) {
-          this.#dirty.add(name)
-        }
-        throw error
-      }
-      this.#written += names.length
-    }
-  }
-
-  async #deleteGarbage(): Promise<void> {
-    while (this.#garbage.length > 0) {
-      const keys = this.#garbage.slice(0, BATCH)
-      const batch = this.#datastore.batch()
-      for (const key of keys) {
-        batch.delete(key)
-      }
-      await batch.commit()
-      this.#garbage = this.#garbage.slice(BATCH)
-      this.#written += keys.length
     }
   }
 

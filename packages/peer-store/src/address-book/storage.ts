@@ -1,4 +1,4 @@
-import { systemClock, systemRng, type Clock, type Timer } from '@penin/interface'
+import { RecordWriter, systemClock, systemRng, type Clock, type RecordWriterStats } from '@penin/interface'
 import { Key } from 'interface-datastore'
 import { GuardedDatastore } from '../guarded-datastore.js'
 import { AddressBook } from './address-book.js'
@@ -32,9 +32,6 @@ const ENTRY_PREFIX = `${BOOK_PREFIX}entry/`
  */
 export const FLUSH_DELAY = 500
 
-/** Records written at once: other writers of the database get their turn in between. */
-const BATCH = 500
-
 /** More records than a book can have are damage or somebody else's: the rest is not read. */
 const MAX_ROWS = 2 * (DEFAULT_MAX_SIZE + MAX_MARKS + MAX_BANS)
 
@@ -60,14 +57,7 @@ export interface LoadReport {
 }
 
 /** Counters of a {@link StoredAddressBook}. */
-export interface BookStorageStats {
-  /** Changes not yet written. */
-  dirty: number
-  /** Records written or deleted. */
-  written: number
-  /** Writes that failed; their changes are written again later. */
-  writeErrors: number
-}
+export type BookStorageStats = RecordWriterStats
 
 /** An address book that a datastore remembers. */
 export interface StoredAddressBook extends AsyncDisposable {
@@ -276,25 +266,24 @@ function pushIfFound<T>(list: T[], item: T | undefined): boolean {
   return item != null
 }
 
-/** Collects what changes and writes it in batches, soon. */
+/** Writes what changes; on a disk that takes nothing it gives up to remember what, and writes everything later. */
 class BookWriter {
   readonly #datastore: Datastore
-  readonly #clock: Clock
-  readonly #dirty = new Set<string>()
+  readonly #writer: RecordWriter<Key>
   #book?: AddressBook
   #secret = new Uint8Array()
   #all = false
-  /** By their keys as they were read: one that is no valid UTF-8 can't be made again from its text. */
-  #garbage: Key[] = []
-  #timer?: Timer
-  #writing: Promise<void> | undefined
-  #isClosed = false
-  #written = 0
-  #writeErrors = 0
 
   constructor(datastore: Datastore, clock: Clock) {
     this.#datastore = datastore
-    this.#clock = clock
+    this.#writer = new RecordWriter({
+      datastore,
+      clock,
+      delay: FLUSH_DELAY,
+      keyOf: (name) => new Key(`${BOOK_PREFIX}${name}`),
+      encode: (name) => this.#encode(name),
+      prepare: async () => this.#collectAll()
+    })
   }
 
   /**
@@ -304,13 +293,10 @@ class BookWriter {
   loaded(book: AddressBook, secret: Uint8Array, { bans, garbage, key }: Rows, changed: readonly string[]): void {
     this.#book = book
     this.#secret = Uint8Array.from(secret)
-    this.#garbage = garbage
     if (key == null) {
       this.#note('key')
     }
-    if (garbage.length > 0) {
-      this.#schedule()
-    }
+    this.#writer.discard(garbage)
     for (const id of changed) {
       this.#note(`entry/${id}`)
     }
@@ -329,105 +315,33 @@ class BookWriter {
   }
 
   stats(): BookStorageStats {
-    return { dirty: this.#dirty.size, written: this.#written, writeErrors: this.#writeErrors }
+    return this.#writer.stats()
   }
 
   async flush(): Promise<void> {
-    // Changes made while a write is under way may have been too late for it.
-    await this.#writing
-    this.#timer?.clear()
-    this.#timer = undefined
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
-    await this.#writing
+    await this.#writer.flush()
   }
 
   async close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true
-      await this.flush()
-    }
-    await this.#writing
+    await this.#writer.close()
   }
 
   #note(name: string): void {
-    if (this.#isClosed || this.#all) {
+    if (this.#all) {
       return
     }
-    this.#dirty.add(name)
-    if (this.#dirty.size > MAX_DIRTY) {
-      this.#dirty.clear()
+    this.#writer.note(name)
+    if (this.#writer.dirty.size > MAX_DIRTY) {
+      this.#writer.dirty.clear()
       this.#all = true
     }
-    this.#schedule()
   }
 
-  #schedule(): void {
-    if (!this.#isClosed && this.#timer == null) {
-      this.#timer = this.#clock.setTimeout(() => {
-        this.#timer = undefined
-        void this.flush()
-      }, FLUSH_DELAY)
-    }
-  }
-
-  async #write(): Promise<void> {
-    try {
-      await this.#writeAll()
-    } catch {
-      this.#writeErrors++
-    }
-    if (this.#dirty.size > 0 || this.#all || this.#garbage.length > 0) {
-      this.#schedule()
-    }
-  }
-
-  async #writeAll(): Promise<void> {
-    if (this.#all) {
-      await this.#collectAll()
-    }
-    await this.#deleteGarbage()
-    while (this.#dirty.size > 0) {
-      const names = [...this.#dirty].slice(0, BATCH)
-      const batch = this.#datastore.batch()
-      for (const name of names) {
-        this.#dirty.delete(name)
-        const key = new Key(`${BOOK_PREFIX}${name}`)
-        const value = this.#encode(name)
-        if (value == null) {
-          batch.delete(key)
-        } else {
-          batch.put(key, value)
-        }
-      }
-      try {
-        await batch.commit()
-      } catch (error) {
-        for (const name of names) {
-          this.#dirty.add(name)
-        }
-        throw error
-      }
-      this.#written += names.length
-    }
-  }
-
-  async #deleteGarbage(): Promise<void> {
-    while (this.#garbage.length > 0) {
-      const keys = this.#garbage.slice(0, BATCH)
-      const batch = this.#datastore.batch()
-      for (const key of keys) {
-        batch.delete(key)
-      }
-      await batch.commit()
-      this.#garbage = this.#garbage.slice(BATCH)
-      this.#written += keys.length
-    }
-  }
-
-  /** Marks everything as changed: what the book holds, and what lies on the disk. */
+  /** Once it was given up: marks everything as changed, what the book holds, and what lies on the disk. */
   async #collectAll(): Promise<void> {
+    if (!this.#all) {
+      return
+    }
     const names = new Set(['key', 'anchors'])
     for await (const key of this.#datastore.queryKeys({ prefix: BOOK_PREFIX })) {
       names.add(key.toString().slice(BOOK_PREFIX.length))
@@ -441,7 +355,7 @@ class BookWriter {
     }
     this.#all = false
     for (const name of names) {
-      this.#dirty.add(name)
+      this.#writer.dirty.add(name)
     }
   }
 
