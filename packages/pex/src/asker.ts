@@ -173,13 +173,19 @@ export class Asker {
     this.#arm(due > 0 ? Math.min(next, due) : next)
   }
 
-  /** A random peer that may be asked; or whether there are none, or some that have not been introduced yet. */
+  /**
+   * A random peer that may be asked; or whether there are none, or some that have not been introduced yet. Those that we
+   * have dialled come before those that came to us: whoever wants to be our only teller can fill all inbound places, but
+   * not choose whom we dial (Bitcoin Core asks nobody else: net_processing.cpp, getaddr).
+   */
   async #pick(): Promise<Connection | 'nobody' | 'strangers'> {
     const { clock, rng, isPeer, timeout } = this.around
     const limit = deadline(clock, timeout, this.#stopping?.signal)
     let outcome: 'nobody' | 'strangers' = 'nobody'
     try {
-      for (const connection of shuffled(rng, this.#connections())) {
+      const all = shuffled(rng, this.#connections())
+      const isOurs = ({ direction }: Connection): boolean => direction === 'outbound'
+      for (const connection of [...all.filter(isOurs), ...all.filter((one) => !isOurs(one))]) {
         const { remotePeer } = connection
         if (this.schedule.waitFor(remotePeer.toString()) > 0 || !(await this.#speaksPex(remotePeer, limit.signal))) {
           continue
@@ -203,12 +209,14 @@ export class Asker {
     }
   }
 
-  /** One open connection of each peer on which asking is allowed. */
+  /** One open connection of each peer on which asking is allowed, one that we have dialled if there is any. */
   #connections(): Connection[] {
     const byPeer = new Map<string, Connection>()
     for (const connection of this.components.connectionManager.getConnections()) {
-      if (connection.status === 'open' && connection.limits == null) {
-        byPeer.set(connection.remotePeer.toString(), connection)
+      const peer = connection.remotePeer.toString()
+      const isAllowed = connection.status === 'open' && connection.limits == null
+      if (isAllowed && (!byPeer.has(peer) || connection.direction === 'outbound')) {
+        byPeer.set(peer, connection)
       }
     }
     return [...byPeer.values()]

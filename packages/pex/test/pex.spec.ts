@@ -165,6 +165,20 @@ describe('asking by itself', () => {
     expect(others.map(({ service }) => service.stats().answered)).toEqual([2, 2, 2])
   })
 
+  it('A14: asks those it has dialled first, however many have come by themselves', async () => {
+    let isOpen = false
+    const a = await exchanger({ wants: () => (isOpen ? 5 : 0), isPeer: () => isOpen })
+    const came = await Promise.all(Array.from({ length: 4 }, async () => exchanger()))
+    const chosen = await exchanger()
+    await Promise.all(came.map(async ({ node }) => dial(node, a.node)))
+    await dial(a.node, chosen.node)
+    await Promise.all([...came, chosen].map(async ({ node }) => untilKnown(a.node, node)))
+    isOpen = true
+    await passUntil(a.clock, () => a.service.stats().answers === 1)
+    expect(chosen.service.stats().answered).toBe(1)
+    await passUntil(a.clock, () => a.service.stats().answers === 5) // and then the others as well
+  })
+
   it('asks nobody who does not speak the protocol, or has not been introduced', async () => {
     const greeted = new Set<string>()
     const a = await exchanger({ wants: () => 5, isPeer: (id) => greeted.has(id.toString()) })
