@@ -88,8 +88,12 @@ export class Dialler {
   }
 }
 
-/** The address with the peer's id at its end, where relayed addresses too say who is meant. */
-function withPeer(address: Multiaddr, id: PeerId): Multiaddr {
+/**
+ * The address with the peer's id at its end, where relayed addresses too say who is meant.
+ *
+ * @throws PeerIdentityMismatchError if another id stands there
+ */
+export function withPeer(address: Multiaddr, id: PeerId): Multiaddr {
   const last = address.getComponents().at(-1)
   if (last?.name !== 'p2p') {
     return address.encapsulate(`/p2p/${id.toString()}`)

@@ -92,14 +92,14 @@ export interface Libp2pParts {
  * Builds libp2p, stopped, with its defaults for dialling, limits and monitoring replaced by this project's services.
  */
 export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServices>> {
-  const { config, clock, rng, traffic } = parts
+  const { config, book, clock, rng, traffic } = parts
   const services = {
     ...alwaysServices(parts),
     heartbeat: heartbeat({ ...config.heartbeat, traffic, clock, rng, onDead: parts.onDead, onPing: parts.onPing }),
     singleConnection: singleConnection({ clock, rng }),
     trimmer: trimmer(parts.trimmer),
     ...messageServices(parts),
-    ...dhtServices(config),
+    ...dhtServices(config, book),
     ...mdnsService(config, clock, rng),
     ...udpService(config, clock, rng),
     ...legacyService(config, parts)
