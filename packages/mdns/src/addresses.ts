@@ -1,9 +1,7 @@
 import { CODE_IP4, CODE_IP6, CODE_P2P, CODE_P2P_CIRCUIT, CODE_TCP, CODE_UDP, multiaddr } from '@multiformats/multiaddr'
-import { ipScope, kindOfIp6, parseIp6 } from '@penin/interface'
-import { inSubnet } from './interfaces.js'
+import { inSubnet, ipScope, kindOfIp6, parseIp6 } from '@penin/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { AddressScope } from '@penin/interface'
-import type { Link } from './interfaces.js'
+import type { AddressScope, LocalLink } from '@penin/interface'
 
 /**
  * How far an IP address reaches. `link-local` is IPv6 only: such an address can't be dialled without a zone, and a
@@ -37,7 +35,7 @@ export function trailingPeer(address: Multiaddr): string | undefined {
 }
 
 /** The order in which addresses are announced on a link; undefined: not at all. */
-function rank(ip: string, link: Link, own: ReadonlySet<string>): number | undefined {
+function rank(ip: string, link: LocalLink, own: ReadonlySet<string>): number | undefined {
   const scope = scopeOf(ip)
   if (scope === 'unusable' || scope === 'link-local') return undefined
   // whoever hears us on the loopback interface is on this host and reaches every address of it
@@ -63,7 +61,7 @@ export interface Announced {
  */
 export function announceable(
   addresses: readonly Multiaddr[],
-  link: Link,
+  link: LocalLink,
   peerId: string,
   own: ReadonlySet<string>
 ): Announced[] {
@@ -90,7 +88,7 @@ export interface Origin {
   /** Every address of this host. */
   own: ReadonlySet<string>
   /** The links whose neighbour the sender is. */
-  links: readonly Link[]
+  links: readonly LocalLink[]
 }
 
 /**

@@ -1,6 +1,5 @@
 import { randomInt } from '@penin/interface'
-import type { Clock, Rng, Timer } from '@penin/interface'
-import type { Link } from './interfaces.js'
+import type { Clock, LocalLink, Rng, Timer } from '@penin/interface'
 import type { Wanted } from './messages.js'
 
 /** RFC 6762, section 6: an answer waits for 20 to 120 ms, so that not everybody speaks at once. */
@@ -24,7 +23,7 @@ export class AnswerSchedule {
   ) {}
 
   /** Somebody on this link wants to know. */
-  request({ key }: Link, wanted: Iterable<Wanted>): void {
+  request({ key }: LocalLink, wanted: Iterable<Wanted>): void {
     const pending = this.#pending.get(key)
     if (pending !== undefined) {
       for (const kind of wanted) pending.wanted.add(kind)

@@ -1,6 +1,6 @@
+import { systemErrorCode } from '@penin/interface'
 import { MdnsSocketError } from './errors.js'
-import { codeOf } from './sockets.js'
-import type { SocketOperation } from './errors.js'
+import type { SocketProblem } from '@penin/interface'
 import type { DropReason, MdnsStats } from './options.js'
 import type { AddressDrop } from './addresses.js'
 
@@ -42,14 +42,14 @@ export class Counters {
   }
 
   /** Counts a refusal of the system; returns it if it is one that nobody has been told of yet. */
-  problem(networkInterface: string, operation: SocketOperation, cause: unknown): MdnsSocketError | undefined {
-    const code = codeOf(cause) ?? 'UNKNOWN'
+  problem({ networkInterface, operation, error }: SocketProblem): MdnsSocketError | undefined {
+    const code = systemErrorCode(error) ?? 'UNKNOWN'
     const kind = `${operation}:${code}`
     this.stats.errors[kind] = (this.stats.errors[kind] ?? 0) + 1
     const key = `${networkInterface}/${kind}`
     if (this.#reported.has(key) || this.#reported.size >= MAX_PROBLEMS) return undefined
     this.#reported.add(key)
-    return new MdnsSocketError(networkInterface, operation, code, { cause })
+    return new MdnsSocketError(networkInterface, operation, code, { cause: error })
   }
 
   /** Lets problems be reported again, should they come back, of those interfaces that are not among these any more. */

@@ -1,7 +1,5 @@
 import { PeninError } from '@penin/interface'
-
-/** What was being done with a socket when the operating system refused. */
-export type SocketOperation = 'select' | 'bind' | 'join' | 'configure' | 'send' | 'receive'
+import type { SocketOperation } from '@penin/interface'
 
 /**
  * The operating system refused something on one interface. It is never thrown: it is the detail of the `mdns:error`

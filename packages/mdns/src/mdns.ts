@@ -1,23 +1,30 @@
 import { networkInterfaces } from 'node:os'
 import { peerDiscoverySymbol, serviceCapabilities } from '@libp2p/interface'
-import { printable, systemClock, systemRng } from '@penin/interface'
+import { ownAddresses, printable, RateLimiter, systemClock, systemRng, withoutZone } from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
 import { announceable, scopeOf } from './addresses.js'
 import { AnswerSchedule } from './answers.js'
 import { Counters } from './counters.js'
 import { readSighting } from './discovered.js'
-import { chooseLinks, linksOfSource, ownAddresses, withoutZone } from './interfaces.js'
-import { PacketLimiter, TokenBucket } from './limiter.js'
+import { chooseLinks, linksOfSource } from './interfaces.js'
+import { PacketLimiter } from './limiter.js'
 import { buildAnswer, buildGoodbye, buildQuery, makeNames, MAX_RECEIVED, parseMessage } from './messages.js'
 import { checkInit, SERVICE_TAG } from './options.js'
 import { Sightings } from './sightings.js'
-import { LinkSockets } from './sockets.js'
+import { GROUPS, multicastSockets } from './sockets.js'
 import type { RemoteInfo } from 'node:dgram'
 import type { Logger, PeerDiscovery } from '@libp2p/interface'
-import type { Clock, Rng, Timer } from '@penin/interface'
+import type {
+  Clock,
+  LinkSockets,
+  LocalLink,
+  NetworkInterfaces,
+  RateLimit,
+  Rng,
+  SocketProblem,
+  Timer
+} from '@penin/interface'
 import type { Announced, Origin } from './addresses.js'
-import type { SocketOperation } from './errors.js'
-import type { Link, NetworkInterfaces } from './interfaces.js'
 import type { Names, Query, RawSighting, Wanted } from './messages.js'
 import type { Mdns, MdnsComponents, MdnsEvents, MdnsInit, MdnsStats } from './options.js'
 
@@ -31,7 +38,7 @@ const JITTER = 0.1
 const CONFLICT_INTERVAL = 60_000
 
 /** Answers to plain resolvers; a person with `dig` needs one or two, and it is all a forged sender can get reflected. */
-const UNICAST_RATE = { perSecond: 2, burst: 5 }
+const UNICAST_RATE: RateLimit = { perSecond: 2, burst: 5 }
 
 class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
   readonly [peerDiscoverySymbol]: PeerDiscovery = this
@@ -47,7 +54,7 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
   readonly #counters = new Counters()
   readonly #sockets: LinkSockets
   readonly #limiter: PacketLimiter
-  readonly #unicast: TokenBucket
+  readonly #unicast: RateLimiter
   readonly #sightings: Sightings
   readonly #answers: AnswerSchedule
   readonly #onAddresses = (): void => {
@@ -76,17 +83,17 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     this.#list = init.networkInterfaces ?? networkInterfaces
     this.#names = makeNames(init.serviceTag ?? SERVICE_TAG, this.#rng)
     this.#limiter = new PacketLimiter(this.#clock)
-    this.#unicast = new TokenBucket(this.#clock, UNICAST_RATE)
+    this.#unicast = new RateLimiter(UNICAST_RATE, this.#clock)
     this.#sightings = new Sightings(this.#clock)
     this.#answers = new AnswerSchedule(this.#clock, this.#rng, (key, wanted) => {
       this.#multicastAnswer(key, wanted)
     })
-    this.#sockets = new LinkSockets(this.#port, {
+    this.#sockets = multicastSockets(this.#port, {
       onPacket: (packet, from) => {
         this.#onPacket(packet, from)
       },
-      onProblem: (name, operation, error) => {
-        this.#onProblem(name, operation, error)
+      onProblem: (problem) => {
+        this.#onProblem(problem)
       }
     })
   }
@@ -145,7 +152,7 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     try {
       all = this.#list()
     } catch (error) {
-      this.#onProblem('*', 'select', error)
+      this.#onProblem({ networkInterface: '*', operation: 'select', error })
       return
     }
     const { interfaces, ipv4 = true, ipv6 = true } = this.init
@@ -153,7 +160,8 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     this.#own = ownAddresses(all)
     const present = ['0.0.0.0', '::', ...links.map((link) => link.name)]
     this.#counters.retainProblems(new Set(present), new Set(missing))
-    for (const name of missing) this.#onProblem(name, 'select', { code: 'ENODEV' })
+    for (const name of missing)
+      this.#onProblem({ networkInterface: name, operation: 'select', error: { code: 'ENODEV' } })
     const added = await this.#sockets.update(links)
     const keys = new Set(this.#sockets.links.map((link) => link.key))
     this.#answers.retain(keys)
@@ -193,7 +201,7 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     if (link !== undefined) this.#answers.request(link, ['peer'])
   }
 
-  #addressesFor(link: Link): Announced[] {
+  #addressesFor(link: LocalLink): Announced[] {
     try {
       const addresses = this.components.addressManager.getAddresses()
       return announceable(addresses, link, this.components.peerId.toString(), this.#own)
@@ -213,8 +221,8 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     void this.#send(link, packet)
   }
 
-  async #send(link: Link, packet: Buffer): Promise<void> {
-    if (await this.#sockets.send(link, packet)) this.#counters.stats.sent++
+  async #send(link: LocalLink, packet: Buffer): Promise<void> {
+    if (await this.#sockets.send(link, packet, GROUPS[link.family])) this.#counters.stats.sent++
   }
 
   #onPacket(packet: Buffer, from: RemoteInfo): void {
@@ -242,21 +250,21 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
       for (const sighting of message.sightings) this.#onSighting(sighting, { ownHost, own: this.#own, links }, address)
   }
 
-  #onQuery(query: Query, links: readonly Link[], from: RemoteInfo): void {
+  #onQuery(query: Query, links: readonly LocalLink[], from: RemoteInfo): void {
     if (query.wanted.size === 0) return
     this.#counters.stats.queries++
     if (this.init.announce === false) return
     // multicast even if a plain resolver asks: rust-libp2p asks from another port and only listens for multicast
     for (const link of links) this.#answers.request(link, query.wanted)
     const [link] = links
-    if (from.port === this.#port || link === undefined || !this.#unicast.take()) return
+    if (from.port === this.#port || link === undefined || !this.#unicast.take('')) return
     const addresses = this.#addressesFor(link)
     const packet = buildAnswer({ names: this.#names, wanted: query.wanted, addresses, link, legacy: query })
     if (packet !== undefined) void this.#reply(link, packet, from)
   }
 
-  async #reply(link: Link, packet: Buffer, to: RemoteInfo): Promise<void> {
-    if (!(await this.#sockets.sendTo(link, packet, to.address, to.port))) return
+  async #reply(link: LocalLink, packet: Buffer, to: RemoteInfo): Promise<void> {
+    if (!(await this.#sockets.send(link, packet, to.address, to.port))) return
     this.#counters.stats.sent++
     this.#counters.stats.unicastAnswers++
   }
@@ -293,11 +301,11 @@ class MulticastDiscovery extends TypedEventEmitter<MdnsEvents> implements Mdns {
     this.dispatchEvent(new CustomEvent('identity:conflict', { detail: { address } }))
   }
 
-  #onProblem(name: string, operation: SocketOperation, error: unknown): void {
-    const problem = this.#counters.problem(name, operation, error)
-    if (problem === undefined) return
-    this.#log.error('%s', problem.message)
-    this.dispatchEvent(new CustomEvent('mdns:error', { detail: problem }))
+  #onProblem(problem: SocketProblem): void {
+    const news = this.#counters.problem(problem)
+    if (news === undefined) return
+    this.#log.error('%s', news.message)
+    this.dispatchEvent(new CustomEvent('mdns:error', { detail: news }))
   }
 }
 

@@ -1,11 +1,10 @@
 import { decode, encode } from 'dns-packet'
 import { isIPv4 } from 'node:net'
+import { withoutZone } from '@penin/interface'
 import { scopeOf } from './addresses.js'
-import { withoutZone } from './interfaces.js'
 import type { Answer, DecodedPacket, Question } from 'dns-packet'
-import type { Rng } from '@penin/interface'
+import type { LocalLink, Rng } from '@penin/interface'
 import type { Announced } from './addresses.js'
-import type { Link } from './interfaces.js'
 
 /** RFC 6762, section 17: no multicast DNS message may be longer than this, headers included. */
 export const MAX_RECEIVED = 9000
@@ -102,7 +101,7 @@ export interface AnswerContent {
   wanted: ReadonlySet<Wanted>
   /** Best first; as many go in as there is room for. */
   addresses: readonly Announced[]
-  link: Link
+  link: LocalLink
   /** A plain resolver asked: its id and questions are repeated. */
   legacy?: { id: number; questions: Question[] }
 }

@@ -1,12 +1,11 @@
 import { InvalidArgumentError } from '@penin/interface'
 import type { AddressManager } from '@libp2p/interface-internal'
 import type { ComponentLogger, Libp2pEvents, PeerDiscoveryEvents, PeerId, Startable } from '@libp2p/interface'
-import type { Clock, Rng } from '@penin/interface'
+import type { Clock, NetworkInterfaces, Rng } from '@penin/interface'
 import type { TypedEventTarget } from 'main-event'
 import type { AddressDrop } from './addresses.js'
 import type { SightingDrop } from './discovered.js'
 import type { MdnsSocketError } from './errors.js'
-import type { NetworkInterfaces } from './interfaces.js'
 
 /** Options of {@link mdns}; all of them may be left out. */
 export interface MdnsInit {

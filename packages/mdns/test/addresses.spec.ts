@@ -2,7 +2,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { announceable, endpointOf, readAddress, scopeOf } from '../src/addresses.js'
 import { link, makePeer } from './support.js'
-import type { Link } from '../src/interfaces.js'
+import type { LocalLink } from '@penin/interface'
 
 let id: string
 let other: string
@@ -45,7 +45,7 @@ describe('scope of an address', () => {
 })
 
 describe('what is announced on a link', () => {
-  const on = (where: Link, ...addresses: string[]): string[] =>
+  const on = (where: LocalLink, ...addresses: string[]): string[] =>
     announceable(
       addresses.map((text) => multiaddr(text)),
       where,

@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { GLOBAL_RATE, MAX_SOURCES, PacketLimiter, SOURCE_RATE, TokenBucket } from '../src/limiter.js'
+import { GLOBAL_RATE, MAX_SOURCES, PacketLimiter, SOURCE_RATE } from '../src/limiter.js'
 import { MAX_SIGHTINGS, SIGHTING_INTERVAL, Sightings } from '../src/sightings.js'
 import { ManualClock } from './support.js'
 
 const repeat = (times: number, take: () => boolean): number =>
   Array.from({ length: times }, take).filter(Boolean).length
-
-describe('token bucket', () => {
-  it('lets the burst through, then the rate, and never saves up more than the burst', () => {
-    const clock = new ManualClock()
-    const bucket = new TokenBucket(clock, { perSecond: 10, burst: 20 })
-    expect(repeat(100, () => bucket.take())).toBe(20)
-    clock.advance(500)
-    expect(repeat(100, () => bucket.take())).toBe(5)
-    clock.advance(3_600_000)
-    expect(repeat(100, () => bucket.take())).toBe(20)
-  })
-})
 
 describe('packet limiter', () => {
   it('stops a flooding address without touching the others', () => {

@@ -5,9 +5,8 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { GROUPS } from '../src/sockets.js'
 import type { PeerId, PeerInfo } from '@libp2p/interface'
-import type { Clock, Timer } from '@penin/interface'
+import type { Clock, LocalLink, NetworkInterfaces, Timer } from '@penin/interface'
 import type { Socket } from 'node:dgram'
-import type { Link, NetworkInterfaces } from '../src/interfaces.js'
 import type { Mdns, MdnsComponents, MdnsEvents } from '../src/index.js'
 
 /** Time that moves only when told to. */
@@ -100,7 +99,7 @@ export const LAN: NetworkInterfaces = {
 }
 
 /** A link that a test needs only for its addresses. */
-export function link(name: string, cidrs: string[], internal = false): Link {
+export function link(name: string, cidrs: string[], internal = false): LocalLink {
   const addresses = cidrs.map((cidr) => {
     const [address = '', prefix] = cidr.split('/')
     return { address, family: address.includes(':') ? (6 as const) : (4 as const), prefix: Number(prefix) }

@@ -1,8 +1,7 @@
 import type { Logger } from '@libp2p/interface'
-import { RateLimiter, type Clock, type Rng, type Timer } from '@penin/interface'
+import { RateLimiter, type Clock, type LinkSockets, type Rng, type Timer } from '@penin/interface'
 import type { Link } from './interfaces.js'
 import type { OwnBeacon } from './own-beacon.js'
-import type { BeaconSockets } from './sockets.js'
 
 /** Share by which a beacon comes earlier or later than the interval says, so that nodes don't fall into step. */
 const JITTER = 0.1
@@ -22,7 +21,7 @@ const EXTRA_BURST = 2
 /** What an {@link Announcer} works with. */
 export interface AnnouncerInit {
   beacon: OwnBeacon
-  sockets: BeaconSockets
+  sockets: LinkSockets<Link>
   /** Milliseconds between two beacons. */
   interval: number
   clock: Clock

@@ -1,6 +1,6 @@
-import { UdpPortTakenError, UdpSocketError, type SocketOperation } from './errors.js'
+import { systemErrorCode, type SocketOperation, type SocketProblem } from '@penin/interface'
+import { UdpPortTakenError, UdpSocketError } from './errors.js'
 import type { DropReason, UdpBroadcastStats } from './options.js'
-import { codeOf, type Problem } from './sockets.js'
 
 /** Problems remembered, so that each is reported once. */
 export const MAX_PROBLEMS = 256
@@ -59,8 +59,8 @@ export class Counters {
   }
 
   /** Counts a refusal of the system; returns it if it is one that nobody has been told of yet. */
-  problem({ networkInterface, operation, error, port }: Problem): UdpSocketError | UdpPortTakenError | undefined {
-    const code = codeOf(error) ?? 'UNKNOWN'
+  problem({ networkInterface, operation, error, port }: SocketProblem): UdpSocketError | UdpPortTakenError | undefined {
+    const code = systemErrorCode(error) ?? 'UNKNOWN'
     const kind = `${operation}:${code}`
     this.stats.errors[kind] = (this.stats.errors[kind] ?? 0) + 1
     const key = problemKey(networkInterface, kind)

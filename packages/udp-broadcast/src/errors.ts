@@ -1,7 +1,4 @@
-import { PeninError } from '@penin/interface'
-
-/** What was being done when the operating system refused. */
-export type SocketOperation = 'select' | 'bind' | 'join' | 'configure' | 'send' | 'receive'
+import { PeninError, type SocketOperation } from '@penin/interface'
 
 /**
  * The operating system refused something on one interface. It is never thrown: it is the detail of the `udp:error` event,

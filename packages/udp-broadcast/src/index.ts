@@ -5,8 +5,7 @@
  */
 export { udpBroadcast } from './udp-broadcast.js'
 export { UdpPortTakenError, UdpSocketError } from './errors.js'
-export type { SocketOperation } from './errors.js'
-export type { NetworkInterfaces } from './interfaces.js'
+export type { NetworkInterfaces, SocketOperation } from '@penin/interface'
 export type { LegacyPeer } from './legacy-table.js'
 export type {
   DropReason,

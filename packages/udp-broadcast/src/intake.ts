@@ -1,7 +1,13 @@
 import type { PeerId } from '@libp2p/interface'
-import { RateLimiter, type AddressScope, type Candidate, type Clock, type RateLimit } from '@penin/interface'
+import {
+  RateLimiter,
+  type AddressScope,
+  type Candidate,
+  type Clock,
+  type Family,
+  type RateLimit
+} from '@penin/interface'
 import { MAX_BEACON_BYTES, readBeacon, type LegacyBeacon, type SignedBeacon } from './beacon.js'
-import type { Family } from './interfaces.js'
 import { KnownPeers } from './known-peers.js'
 import { LegacyTable, type LegacyPeer } from './legacy-table.js'
 import type { DropReason } from './options.js'

@@ -1,13 +1,19 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
-import { multiaddr } from '@multiformats/multiaddr'
-import { addressScope, type AddressScope } from '@penin/interface'
-
-/** The shape of `os.networkInterfaces()`, which lists interfaces that are up. */
-export type NetworkInterfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
-
-/** IPv4 or IPv6. */
-export type Family = 4 | 6
+import {
+  inSubnet,
+  ipScope,
+  isLinkLocal6,
+  linksOrLoopback,
+  localAddress,
+  localLink,
+  withoutZone,
+  type AddressScope,
+  type LinkChoice,
+  type LinkOptions,
+  type LocalAddress,
+  type LocalLink,
+  type NetworkInterfaces
+} from '@penin/interface'
 
 /** The IPv4 address of everybody on the link. */
 const LIMITED_BROADCAST = '255.255.255.255'
@@ -15,74 +21,23 @@ const LIMITED_BROADCAST = '255.255.255.255'
 /** The link-local IPv6 group of PENIN beacons; 50:454e is "PEN" in ASCII. */
 export const GROUP = 'ff02::50:454e'
 
-/** One address of this host, and the subnet it is in. */
-export interface LocalAddress {
-  address: string
-  family: Family
-  prefix: number
-}
-
-/** One IPv4 address, or one interface in IPv6: the unit that has a sending socket. */
-export interface Link {
-  /** Changes whenever the socket would have to be opened anew. */
-  key: string
-  name: string
-  family: Family
-  internal: boolean
-  /** What the sending socket is bound to; carries a zone if it is an IPv6 link-local address. */
-  bind: string
-  /** What names the interface in an IPv6 zone: its name, on Windows its number. */
-  zone: string
+/** One IPv4 address, or one interface in IPv6, and who hears a beacon there. */
+export interface Link extends LocalLink {
   /** Where beacons go. */
   destinations: readonly string[]
   /** The scope of whoever hears a beacon there. */
   scope: AddressScope
-  /** All addresses of the interface, in both families. */
-  addresses: readonly LocalAddress[]
-}
-
-/** Which interfaces to use. */
-export interface LinkOptions {
-  /** Names or addresses; absent: every interface that isn't loopback and has neighbours. */
-  wanted?: readonly string[] | undefined
-  ipv4: boolean
-  ipv6: boolean
-}
-
-/** What {@link chooseLinks} found. */
-export interface LinkChoice {
-  links: Link[]
-  /** Those of the wanted names and addresses that this host doesn't have at the moment. */
-  missing: string[]
-}
-
-/** The address without a zone: `fe80::1%eth0` becomes `fe80::1`. */
-export function withoutZone(address: string): string {
-  const percent = address.indexOf('%')
-  return percent === -1 ? address : address.slice(0, percent)
-}
-
-/** Every address of this host, without zones. */
-export function ownAddresses(all: NetworkInterfaces): Set<string> {
-  return new Set(Object.values(all).flatMap((infos) => (infos ?? []).map((info) => withoutZone(info.address))))
 }
 
 /**
- * Picks the links to send and listen on out of what `os.networkInterfaces()` says. A host without any network uses its
- * loopback, so that nodes on a machine that is offline still find each other.
+ * Picks the links to send and listen on out of what `os.networkInterfaces()` says: every IPv4 address, and one per
+ * interface in IPv6. A host without any network uses its loopback.
  */
-export function chooseLinks(all: NetworkInterfaces, options: LinkOptions, platform = 'linux'): LinkChoice {
-  const choice = pickLinks(all, options, platform)
-  if (choice.links.length > 0 || options.wanted != null || !options.ipv4) {
-    return choice
-  }
-  const loopback = Object.values(all)
-    .flatMap((infos) => infos ?? [])
-    .find((info) => info.internal && info.family === 'IPv4')
-  return loopback == null ? choice : pickLinks(all, { ...options, wanted: [loopback.address] }, platform)
+export function chooseLinks(all: NetworkInterfaces, options: LinkOptions, platform = 'linux'): LinkChoice<Link> {
+  return linksOrLoopback(all, options, (options) => pickLinks(all, options, platform))
 }
 
-function pickLinks(all: NetworkInterfaces, { wanted, ipv4, ipv6 }: LinkOptions, platform: string): LinkChoice {
+function pickLinks(all: NetworkInterfaces, { wanted, ipv4, ipv6 }: LinkOptions, platform: string): LinkChoice<Link> {
   const links = new Map<string, Link>()
   const missing = new Set(wanted)
   for (const [name, infos = []] of Object.entries(all)) {
@@ -116,20 +71,12 @@ function pickLinks(all: NetworkInterfaces, { wanted, ipv4, ipv6 }: LinkOptions, 
 
 function linkOf(name: string, infos: NetworkInterfaceInfo[], info: NetworkInterfaceInfo, platform: string): Link {
   const local = localAddress(info)
-  const { address, family } = local
-  const addresses = infos.map(localAddress)
-  const scopeId = info.family === 'IPv6' ? info.scopeid : 0
-  const zone = platform === 'win32' ? String(scopeId) : name
+  const link = localLink(name, infos, info, platform)
   return {
-    key: `${name}/${address}/${local.prefix}/${scopeId}`,
-    name,
-    family,
-    internal: info.internal,
-    bind: isLinkLocal6(address) ? `${address}%${zone}` : address,
-    zone,
-    destinations: family === 6 ? [GROUP] : broadcasts(local, info.internal),
-    scope: info.internal ? 'loopback' : neighbourScope(addresses),
-    addresses
+    ...link,
+    key: `${link.key}/${local.prefix}`, // another subnet has another broadcast address
+    destinations: link.family === 6 ? [GROUP] : broadcasts(local, link.internal),
+    scope: link.internal ? 'loopback' : neighbourScope(link.addresses)
   }
 }
 
@@ -153,45 +100,13 @@ export function directedBroadcast({ address, prefix }: LocalAddress): string | u
  * only, as in a data centre, are the public.
  */
 function neighbourScope(addresses: readonly LocalAddress[]): AddressScope {
-  const scopes = addresses.map(({ address }) => scopeOfIp(address))
+  const scopes = addresses.map(({ address }) => ipScope(address))
   return scopes.includes('public') && !scopes.includes('private') ? 'public' : 'private'
 }
 
-/** An address with a full-length prefix (a tunnel's end, say) has nobody on its link. */
+/** A full-length prefix (a tunnel's end, say) has nobody on its link, a /31 no broadcast address (RFC 3021). */
 function hasNeighbours({ family, prefix }: LocalAddress): boolean {
   return prefix < (family === 4 ? 31 : 128)
-}
-
-function localAddress(info: NetworkInterfaceInfo): LocalAddress {
-  const family = info.family === 'IPv4' ? 4 : 6
-  const prefix = Number(info.cidr?.split('/')[1] ?? (family === 4 ? 32 : 128))
-  return { address: withoutZone(info.address), family, prefix }
-}
-
-function isLinkLocal6(address: string): boolean {
-  return /^fe[89ab][0-9a-f]:/i.test(address)
-}
-
-function scopeOfIp(ip: string): AddressScope {
-  return addressScope(multiaddr(isIPv4(ip) ? `/ip4/${ip}` : `/ip6/${ip}`))
-}
-
-/** Built once per address, because this test stands in front of the rate limit and so must be cheap. */
-const subnets = new WeakMap<LocalAddress, BlockList>()
-
-/** Whether `address` (without a zone) lies in the subnet of `local`. */
-export function inSubnet(address: string, local: LocalAddress): boolean {
-  const family = local.family === 4 ? 'ipv4' : 'ipv6'
-  if (!(local.family === 4 ? isIPv4(address) : isIPv6(address))) {
-    return false
-  }
-  let subnet = subnets.get(local)
-  if (subnet == null) {
-    subnet = new BlockList()
-    subnet.addSubnet(local.address, local.prefix, family)
-    subnets.set(local, subnet)
-  }
-  return subnet.check(address, family)
 }
 
 /**
@@ -213,7 +128,7 @@ export function sourceScope(
     const onLink = links.some((link) => link.family === 6 && (zone === link.zone || zone === link.name))
     return onLink ? (own.has(address) ? 'loopback' : 'private') : undefined
   }
-  const scope = scopeOfIp(address)
+  const scope = ipScope(address)
   if (scope === 'loopback') {
     return scope
   }

@@ -7,10 +7,9 @@ import type {
   Startable
 } from '@libp2p/interface'
 import type { AddressManager } from '@libp2p/interface-internal'
-import { InvalidArgumentError, type Candidate, type Clock, type Rng } from '@penin/interface'
+import { InvalidArgumentError, type Candidate, type Clock, type NetworkInterfaces, type Rng } from '@penin/interface'
 import type { TypedEventTarget } from 'main-event'
 import type { UdpPortTakenError, UdpSocketError } from './errors.js'
-import type { NetworkInterfaces } from './interfaces.js'
 import type { LegacyPeer } from './legacy-table.js'
 
 /** The port of Python PENIN nodes. */

@@ -3,9 +3,9 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { AddressManager } from '@libp2p/interface-internal'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { CODE_P2P_CIRCUIT, type Multiaddr } from '@multiformats/multiaddr'
-import { addressScope, fitsScope, type Clock } from '@penin/interface'
+import { addressScope, fitsScope, inSubnet, type Clock } from '@penin/interface'
 import { encodeBeacon, MAX_BEACON_BYTES } from './beacon.js'
-import { inSubnet, type Link } from './interfaces.js'
+import type { Link } from './interfaces.js'
 import { distinct, MAX_ADDRESSES, withoutPeer } from './record.js'
 
 /** What {@link OwnBeacon} needs of a libp2p node. */

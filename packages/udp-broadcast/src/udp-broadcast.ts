@@ -1,13 +1,24 @@
 import type { RemoteInfo } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import { peerDiscoverySymbol, serviceCapabilities, type Logger, type PeerDiscovery } from '@libp2p/interface'
-import { printable, systemClock, systemRng, type Clock, type Timer } from '@penin/interface'
+import {
+  ownAddresses,
+  printable,
+  systemClock,
+  systemRng,
+  withoutZone,
+  type Clock,
+  type LinkSockets,
+  type NetworkInterfaces,
+  type SocketProblem,
+  type Timer
+} from '@penin/interface'
 import { TypedEventEmitter } from 'main-event'
 import { Announcer } from './announcer.js'
 import { Counters } from './counters.js'
 import { UdpPortTakenError } from './errors.js'
 import { Intake, type Verdict } from './intake.js'
-import { chooseLinks, ownAddresses, sourceScope, withoutZone, type NetworkInterfaces } from './interfaces.js'
+import { chooseLinks, sourceScope, type Link } from './interfaces.js'
 import type { LegacyPeer } from './legacy-table.js'
 import {
   checkInit,
@@ -19,7 +30,7 @@ import {
   type UdpBroadcastStats
 } from './options.js'
 import { OwnBeacon } from './own-beacon.js'
-import { BeaconSockets, type Problem } from './sockets.js'
+import { beaconSockets } from './sockets.js'
 
 const DEFAULT_INTERVAL = 10_000
 
@@ -35,7 +46,7 @@ class BeaconDiscovery extends TypedEventEmitter<UdpBroadcastEvents> implements U
   readonly #clock: Clock
   readonly #list: () => NetworkInterfaces
   readonly #counters = new Counters()
-  readonly #sockets: BeaconSockets
+  readonly #sockets: LinkSockets<Link>
   readonly #intake: Intake
   readonly #announcer: Announcer
   readonly #onAddresses = (): void => {
@@ -59,7 +70,7 @@ class BeaconDiscovery extends TypedEventEmitter<UdpBroadcastEvents> implements U
     this.#clock = clock
     this.#list = init.networkInterfaces ?? networkInterfaces
     this.#intake = new Intake({ ownId: components.peerId.toString(), networkId, port, clock })
-    this.#sockets = new BeaconSockets(port, {
+    this.#sockets = beaconSockets(port, {
       onDatagram: (datagram, from) => {
         this.#onDatagram(datagram, from)
       },
@@ -256,7 +267,7 @@ class BeaconDiscovery extends TypedEventEmitter<UdpBroadcastEvents> implements U
     this.dispatchEvent(new CustomEvent('legacy:lost', { detail: peer }))
   }
 
-  #onProblem(problem: Problem): void {
+  #onProblem(problem: SocketProblem): void {
     const news = this.#counters.problem(problem)
     if (news == null) {
       return

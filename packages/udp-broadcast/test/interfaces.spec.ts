@@ -1,5 +1,6 @@
+import { ownAddresses } from '@penin/interface'
 import { describe, expect, it } from 'vitest'
-import { chooseLinks, directedBroadcast, GROUP, ownAddresses, sourceScope } from '../src/interfaces.js'
+import { chooseLinks, directedBroadcast, GROUP, sourceScope } from '../src/interfaces.js'
 import { LAN, LO } from './support.js'
 
 const both = { ipv4: true, ipv6: true }

@@ -2,7 +2,7 @@ import { Socket } from 'node:dgram'
 import { describe, expect, it, vi } from 'vitest'
 import { Counters, MAX_PROBLEMS } from '../src/counters.js'
 import { chooseLinks } from '../src/interfaces.js'
-import { BeaconSockets } from '../src/sockets.js'
+import { beaconSockets } from '../src/sockets.js'
 import { freePort, LO } from './support.js'
 
 const problem = (networkInterface: string, code = 'EPERM') => ({
@@ -48,7 +48,7 @@ it('a megabyte of datagrams may wait to be read', async () => {
   const enlarge = vi.spyOn(Socket.prototype, 'setRecvBufferSize')
   const nothing = (): void => undefined
   const handlers = { onDatagram: nothing, onProblem: nothing, onListening: nothing }
-  const sockets = new BeaconSockets(await freePort(), handlers)
+  const sockets = beaconSockets(await freePort(), handlers)
   await sockets.update(chooseLinks(LO, { ipv4: true, ipv6: false }).links)
   expect(enlarge.mock.calls).toEqual([[2 ** 20]])
   await sockets.close()

@@ -5,9 +5,10 @@ import { defaultLogger } from '@libp2p/logger'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
+import type { NetworkInterfaces } from '@penin/interface'
 import { nextEvent } from '@penin/testing'
 import type { UdpBroadcast, UdpBroadcastComponents, UdpBroadcastEvents } from '../src/index.js'
-import type { Link, NetworkInterfaces } from '../src/interfaces.js'
+import type { Link } from '../src/interfaces.js'
 
 export interface Peer {
   privateKey: PrivateKey
