@@ -3,6 +3,7 @@ import { printable } from '@penin/interface'
 import type { LegacyPeerJson, ListedBan, PeerQuery } from './admin-client.js'
 import { formatBytes, formatDuration, formatRtt, shortId } from './format.js'
 import { BOOTSTRAP_HINT } from './hints.js'
+import { messageRows } from './message-rows.js'
 import { renderTable, type Column } from './table.js'
 
 /** What the answers of a node look like to a person. */
@@ -150,6 +151,7 @@ export function statsText(stats: NodeStats): string {
     ['found', pairs(counters.discovered)],
     ['dials', `${counters.dials.ok} ok, ${counters.dials.failed} failed`],
     ['traffic', `${formatBytes(traffic.bytesIn)} in, ${formatBytes(traffic.bytesOut)} out`],
+    ...messageRows(stats.messages),
     [
       'dht',
       Object.entries(stats.dht)

@@ -45,8 +45,12 @@ describe('penin start and the commands that ask it', () => {
     expect(table.out).not.toContain('\u001b')
     expect(JSON.parse((await answer('peers', '--json', '--data-dir', a)).out)).toMatchObject([{ id }])
     expect(JSON.parse((await answer('stats', '--json', '--data-dir', a)).out)).toMatchObject({
-      peers: { connected: 1 }
+      peers: { connected: 1 },
+      messages: { sent: 0, received: 0, rtt: {}, broadcast: { running: false, total: { published: 0 } } }
     })
+    expect((await answer('stats', '--data-dir', a)).out).toMatch(
+      /\nmessages +0 out \(0 B\), 0 in [\s\S]*\nround trip +p50 -, p99 -\nbroadcast +not used yet\n/
+    )
     expect((await answer('explain', id.slice(-6), '--data-dir', a)).out).toMatch(/this node dialled it/)
     expect(await answer('peers', '--data-dir', a, '--sort', 'health', '--tag', 'trusted')).toMatchObject({
       out: 'no peer is like that\n'

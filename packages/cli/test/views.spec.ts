@@ -10,6 +10,7 @@ import { renderDemo } from '../src/demo/watch.js'
 import { parseDuration } from '../src/duration.js'
 import { cut, formatBytes, formatDuration, shortId } from '../src/format.js'
 import { renderLive, type LiveState } from '../src/live-view.js'
+import { messageRows } from '../src/message-rows.js'
 import { createProgram } from '../src/main.js'
 import { renderTable } from '../src/table.js'
 
@@ -169,6 +170,49 @@ describe('tables and numbers', () => {
     expect(historyText([], rendering)).toContain('nothing')
     expect(peersText([], { banned: true }, rendering)).toBe('no peer is like that')
     expect(peersText([], { connected: true }, rendering)).toMatch(/^no peer is connected yet/)
+  })
+
+  it('messages are counted in rows of their own, those of a node without any, too', () => {
+    const broadcast = {
+      running: false,
+      total: { published: 0, publishedBytes: 0, delivered: 0, deliveredBytes: 0, duplicates: 0, dropped: {} },
+      peers: 0,
+      subscriptions: {}
+    }
+    const none = {
+      ...{ sent: 0, sentBytes: 0, received: 0, receivedBytes: 0, delivered: 0, taken: 0 },
+      ...{ queued: 0, inFlight: 0, outboxBytes: 0, retried: 0, expired: 0, refused: 0, failed: 0, refusals: {} },
+      rtt: { p50: undefined, p99: undefined },
+      broadcast
+    }
+    const rows = (messages: unknown): Array<[string, string]> => messageRows(messages as NodeStats['messages'])
+    expect(rows(none)).toEqual([
+      ['messages', '0 out (0 B), 0 in (0 B); 0 of ours were taken, 0 of others'],
+      ['waiting', '0 queued, 0 on their way, 0 B'],
+      ['troubles', 'none'],
+      ['round trip', 'p50 -, p99 -'],
+      ['broadcast', 'not used yet']
+    ])
+    const total = { published: 3, publishedBytes: 30, delivered: 4, deliveredBytes: 4_000, duplicates: 5 }
+    const busy = {
+      ...{ ...none, sent: 12, sentBytes: 1_200, received: 34, receivedBytes: 5_000_000, delivered: 9, taken: 33 },
+      ...{ queued: 2, inFlight: 1, outboxBytes: 1_600, retried: 6, expired: 1, refused: 2 },
+      refusals: { 'bad-payload': 1, 'unknown-type': 2 },
+      rtt: { p50: 0.2113, p99: 118.4 },
+      broadcast: {
+        running: true,
+        total: { ...total, dropped: { invalid: 1, ignored: 2 } },
+        peers: 6,
+        subscriptions: { news: {} }
+      }
+    }
+    expect(rows(busy)).toEqual([
+      ['messages', '12 out (1.2 kB), 34 in (5.0 MB); 9 of ours were taken, 33 of others'],
+      ['waiting', '2 queued, 1 on their way, 1.6 kB'],
+      ['troubles', '6 retried, 1 expired, 2 refused, 3 of others refused'],
+      ['round trip', 'p50 0.21 ms, p99 118 ms'],
+      ['broadcast', '3 out (30 B), 4 in (4.0 kB); 5 duplicates, 3 dropped; 6 peers, topics: 1']
+    ])
   })
 
   it('durations are read as people write them', () => {

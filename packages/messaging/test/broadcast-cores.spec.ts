@@ -6,6 +6,7 @@ import { FakeClock, lifecycleCompliance } from '@penin/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { broadcast, type BroadcastComponents } from '../src/broadcast/index.js'
+import { FirstBringers } from '../src/broadcast/first-bringers.js'
 import { BoundedMessageCache } from '../src/broadcast/message-cache.js'
 import { idKey, messageId } from '../src/broadcast/message-id.js'
 import { ReplayGuard } from '../src/broadcast/replay-guard.js'
@@ -45,22 +46,25 @@ async function components(): Promise<{ given: BroadcastComponents; held: () => n
       },
       unregister: (id) => {
         held.delete(id)
-      }
+      },
+      getProtocols: () => [...held]
     }
   }
   return { given, held: () => held.size }
 }
 
-lifecycleCompliance(
-  'broadcast',
-  async (clock) => {
-    const { given, held } = await components()
-    const service = broadcast({ networkId: 'x', clock })(given)
-    service.subscribe('topic', () => {})
-    return { service, held }
-  },
-  { describe, it }
-)
+for (const start of ['with-node', 'first-use'] as const) {
+  lifecycleCompliance(
+    `broadcast ${start}`,
+    async (clock) => {
+      const { given, held } = await components()
+      const service = broadcast({ networkId: 'x', clock, start })(given)
+      service.subscribe('topic', () => {})
+      return { service, held }
+    },
+    { describe, it }
+  )
+}
 
 describe('old messages', () => {
   const MINUTE = 60_000
@@ -236,4 +240,18 @@ it('statistics are kept of the topics that were heard of last', () => {
     t999: { published: 1 }
   })
   expect(statistics.total).toMatchObject({ published: 1000, publishedBytes: 2000, dropped: { invalid: 1000 } })
+})
+
+it('good messages are counted for the peers that brought one last, until the number is taken', () => {
+  const bringers = new FirstBringers()
+  bringers.add('a')
+  bringers.add('b')
+  bringers.add('a')
+  expect([bringers.take('a'), bringers.take('a'), bringers.take('stranger')]).toEqual([2, 0, 0])
+  for (let n = 0; n < 2_000; n++) {
+    bringers.add(`sybil ${n}`)
+    bringers.add('b')
+  }
+  expect(bringers.size).toBe(1_024)
+  expect([bringers.take('b'), bringers.take('sybil 0'), bringers.take('sybil 1999')]).toEqual([2_001, 0, 1])
 })

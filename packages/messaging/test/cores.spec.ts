@@ -1,8 +1,12 @@
-import fc from 'fast-check'
+import type { PeerId } from '@libp2p/interface'
+import { systemRng } from '@penin/interface'
 import { FakeClock } from '@penin/testing'
+import { MemoryDatastore } from 'datastore-core'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AckCollector } from '../src/direct/ack-collector.js'
 import { Meter } from '../src/direct/bandwidth.js'
+import { DurableStore } from '../src/direct/durable-store.js'
 import { IN_PROGRESS, Lane, REFUSED, TAKEN, UNKNOWN } from '../src/direct/lane.js'
 import { ID_SPAN } from '../src/direct/limits.js'
 import { Outgoing, OutgoingQueue, type Priority } from '../src/direct/outgoing.js'
@@ -145,4 +149,36 @@ describe("options that can't be kept", () => {
       expect.objectContaining({ name: 'InvalidArgumentError' })
     )
   })
+})
+
+it('senders of durable messages are remembered on the disk, 4096 of them, across restarts; who was heard longest ago goes', async () => {
+  const datastore = new MemoryDatastore()
+  const epoch = 'ab'.repeat(8)
+  const sender = (n: number): PeerId => ({ toString: () => `peer-${n}` }) as PeerId
+  const stored = async (): Promise<Set<string>> => {
+    const names = new Set<string>()
+    for await (const key of datastore.queryKeys({ prefix: '/penin/messages/in' })) {
+      names.add(key.baseNamespace())
+    }
+    return names
+  }
+  const lane = new Lane(epoch, 0, ID_SPAN)
+  const store = new DurableStore(datastore, systemRng)
+  for (let n = 0; n < 4_096; n++) {
+    await store.putInLane(sender(n), lane)
+  }
+  await store.putInLane(sender(0), lane) // heard again
+  await store.putInLane(sender(5_000), lane)
+  let names = await stored()
+  expect([names.size, names.has('peer-0'), names.has('peer-1'), names.has('peer-5000')]).toEqual([
+    4_096,
+    true,
+    false,
+    true
+  ])
+  const restarted = new DurableStore(datastore, systemRng)
+  await restarted.load()
+  await restarted.putInLane(sender(5_001), lane)
+  names = await stored()
+  expect([names.size, names.has('peer-5001')]).toEqual([4_096, true])
 })

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { FakeClock, lifecycleCompliance, until } from '@penin/testing'
 import { describe, expect, it } from 'vitest'
-import { messaging, MessageType, type MessagingComponents } from '../src/index.js'
+import { MESSAGING_LIMITS, messaging, MessageType, type MessagingComponents } from '../src/index.js'
 import { introduce, pair, plainNode, talker } from './support.js'
 
 const named = (name: string): unknown => expect.objectContaining({ name })
@@ -320,6 +323,28 @@ describe('an absent peer', () => {
     expect(attempts).toBeGreaterThanOrEqual(3)
     expect(attempts).toBeLessThanOrEqual(6)
     expect(a.messages.stats().total).toMatchObject({ expired: 2, queued: 0, outboxBytes: 0 })
+  })
+
+  it('is remembered, but no more of them than the bound: the one used longest ago goes', async () => {
+    expect(MESSAGING_LIMITS.peers).toBe(1_024)
+    const a = await talker({ connect: async () => new Promise<never>(() => {}), limits: { peers: 3 } })
+    const peers = await Promise.all(
+      Array.from({ length: 5 }, async () => peerIdFromPrivateKey(await generateKeyPair('Ed25519')))
+    )
+    const [first, second, third, fourth, fifth] = peers as [PeerId, PeerId, PeerId, PeerId, PeerId]
+    const remembered = (): string[] => Object.keys(a.messages.stats().peers)
+    for (const peer of [first, second, third, first, fourth]) {
+      const controller = new AbortController()
+      const sent = a.messages.send(peer, 'x', '', { signal: controller.signal })
+      controller.abort('enough')
+      await expect(sent).rejects.toBe('enough')
+    }
+    expect(remembered()).toEqual([third, first, fourth].map(String))
+    for (const peer of [third, first, fourth]) {
+      a.messages.notify(peer, 'waits')
+    }
+    await expect(a.messages.send(fifth, 'x')).rejects.toMatchObject({ name: 'OutboxFullError', bound: 'peers' })
+    expect(remembered()).toEqual([third, first, fourth].map(String))
   })
 
   it('that speaks no messages is an error at once', async () => {

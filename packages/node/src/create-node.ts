@@ -164,6 +164,7 @@ class Startup {
     })
     const messageWatch = new MessageWatch({
       countsOf: (id) => this.#node?.libp2p.services.messages.countsOf(id),
+      takeBroadcasts: (id) => this.#node?.libp2p.services.broadcast.takeUseful(id) ?? 0,
       reputation: reputation.reputation,
       clock: parts.clock
     })

@@ -7,6 +7,8 @@ import type { MessageCounts } from '@penin/messaging'
 export interface MessageWatchParts {
   /** The counters of a peer, if there are any. */
   countsOf: (id: PeerId) => Readonly<MessageCounts> | undefined
+  /** Good broadcasts that the peer was the first to bring since the last call. */
+  takeBroadcasts: (id: PeerId) => number
   reputation: Pick<Reputation, 'messages'>
   clock: Clock
 }
@@ -39,7 +41,12 @@ export class MessageWatch {
 
   /** Compares a peer's counters with those of the last look, tells the reputation, and says when it was last of use. */
   look(id: PeerId): MessageUse {
-    const { countsOf, reputation, clock } = this.parts
+    const { countsOf, takeBroadcasts, reputation, clock } = this.parts
+    // For the reputation only: who is quick to pass on what others have written should not keep its place for that.
+    const broadcasts = takeBroadcasts(id)
+    if (broadcasts > 0) {
+      reputation.messages(id, broadcasts)
+    }
     const counts = countsOf(id)
     if (counts === undefined) {
       return NOTHING

@@ -61,6 +61,8 @@ export function messageServices(parts: MessagesParts): {
       const { keeper } = components as BroadcastComponents & Pick<ReachParts, 'keeper'>
       return broadcast({
         networkId: config.networkId,
+        // Streams of GossipSub cost each connection more than all else of this project; many programs never broadcast.
+        start: 'first-use',
         isPeer: (id) => keeper.isAccepted(id),
         scoreOf,
         reporter,

@@ -120,7 +120,8 @@ export class Messages {
 
   /**
    * Sends a message to all subscribers of a topic but this node itself; resolves with how many peers it was handed to,
-   * which pass it on.
+   * which pass it on. A node's first use of broadcast, of whatever kind, starts it: right after that a message waits, 3 s
+   * at most, for the peers that are connected to say what they have subscribed to.
    *
    * @throws NoSubscribersError, BroadcastTooLongError, BroadcastRateError, PublishFailedError, NotRunningError,
    * InvalidArgumentError, the signal's reason
@@ -139,7 +140,12 @@ export class Messages {
     return this.#broadcast.subscribe(topic, handler, options)
   }
 
-  /** Connected peers that have subscribed to a topic. @throws InvalidArgumentError */
+  /**
+   * Connected peers that have subscribed to a topic, as far as they have said so yet: if this is the first use of
+   * broadcast, soon.
+   *
+   * @throws InvalidArgumentError
+   */
   subscribers(topic: string): PeerId[] {
     return this.#broadcast.subscribers(topic)
   }

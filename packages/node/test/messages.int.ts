@@ -165,6 +165,91 @@ describe('broadcast of two nodes', () => {
   })
 })
 
+describe('broadcast', () => {
+  const spoken = ({ libp2p }: PeninNode): string[] =>
+    libp2p.getProtocols().filter((name) => name.startsWith('/meshsub/'))
+  const streams = ({ libp2p }: PeninNode): number =>
+    libp2p
+      .getConnections()
+      .flatMap(({ streams }) => streams)
+      .filter(({ protocol }) => protocol.startsWith('/meshsub/')).length
+
+  it('does not run, and costs no connection anything, on nodes that do not use it, whatever their peers do', async () => {
+    const [a, b] = await connectedPair()
+    collect(b)
+    await a.messages.send(b.id, 'greeting', 'direct')
+    const [early, late] = [await start(), await start()]
+    early.messages.subscribe('news', () => undefined)
+    for (const speaker of [early, late]) {
+      await speaker.peers.add(addressOf(a))
+      await b.peers.add(addressOf(speaker))
+    }
+    // It asks each of them, and waits for what they say.
+    await expect(late.messages.publish('news', 'x')).rejects.toMatchObject({ name: 'NoSubscribersError' })
+    for (const node of [a, b]) {
+      expect(spoken(node)).toEqual([])
+      expect(streams(node)).toBe(0)
+      expect(node.stats().messages.broadcast).toMatchObject({ running: false, peers: 0 })
+    }
+    for (const speaker of [early, late]) {
+      expect([streams(speaker), speaker.stats().messages.broadcast.running]).toEqual([0, true])
+    }
+  })
+
+  it('reaches everybody connected with the very first message, whoever of them came to it first, each once', async () => {
+    const hub = await start()
+    const others = await Promise.all([start(), start(), start()])
+    for (const other of others) {
+      await other.peers.add(addressOf(hub))
+    }
+    const heard = new Map<PeninNode, string[]>()
+    const listen = (node: PeninNode): void => {
+      const texts: string[] = []
+      heard.set(node, texts)
+      node.messages.subscribe('news', (message) => texts.push(message.text()), { validate: () => true })
+    }
+    others.forEach(listen)
+    // libp2p of each is done with telling its peers what it speaks now
+    await until(() => others.every((node) => spoken(node).length === 3))
+    expect(await hub.messages.publish('news', 'first')).toEqual({ recipients: 3 })
+
+    listen(hub) // late, to peers that run
+    await until(() => others.every(({ messages }) => messages.subscribers('news').length === 1))
+    const newcomer = await start()
+    await newcomer.peers.add(addressOf(hub))
+    expect(await newcomer.messages.publish('news', 'second')).toEqual({ recipients: 1 })
+    await until(() => heard.get(hub)?.length === 1 && others.every((node) => heard.get(node)?.length === 2))
+    expect(others.map((node) => heard.get(node))).toEqual(others.map(() => ['first', 'second']))
+    expect(heard.get(hub)).toEqual(['second'])
+  })
+
+  it('counts for the reputation of whoever brought a good message first', async () => {
+    const [a, b] = await connectedPair()
+    const heard: string[] = []
+    b.messages.subscribe('news', (message) => heard.push(message.text()), { validate: ({ text }) => text() !== 'bad' })
+    await until(() => a.messages.subscribers('news').length === 1)
+    const before = b.peers.get(a.id).reputation
+    for (let i = 0; i < 30; i++) {
+      await a.messages.publish('news', String(i))
+    }
+    await until(() => heard.length === 30)
+    await a.stop()
+    await until(() => b.peers.list({ connected: true }).length === 0, { message: 'still connected' })
+    expect(b.peers.get(a.id).reputation).toBeGreaterThan(before)
+  })
+
+  it('that is being started does not hold up a stop', async () => {
+    const [a, b] = await connectedPair()
+    b.messages.subscribe('news', () => undefined)
+    const outcome = a.messages.publish('news', 'x').then(
+      () => 'sent',
+      ({ name }: Error) => name
+    )
+    await a.stop()
+    expect(await outcome).toMatch(/^(sent|NotRunningError|NoSubscribersError)$/)
+  })
+})
+
 describe('nothing is taken from, or sent to,', () => {
   it('a libp2p peer that has not said hello, though it may stay', async () => {
     const node = await start({ foreignPeers: 'allow', messaging: { timeout: 1_500 } })

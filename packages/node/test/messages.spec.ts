@@ -17,7 +17,8 @@ class World extends TypedEventEmitter<HelloEvents> {
   readonly accepted = new Set<string>()
   readonly dialled: Array<Multiaddr[] | undefined> = []
   dial = async (_addresses?: Multiaddr[]): Promise<Connection> => Promise.reject(new Error('nobody is there'))
-  findPeer = async (): Promise<{ id: PeerId; multiaddrs: Multiaddr[] }> => Promise.reject(new Error('not found'))
+  findPeer = async (_signal: AbortSignal): Promise<{ id: PeerId; multiaddrs: Multiaddr[] }> =>
+    Promise.reject(new Error('not found'))
   state: 'greeted' | 'foreign' = 'greeted'
 
   connection(): Connection {
@@ -34,7 +35,7 @@ class World extends TypedEventEmitter<HelloEvents> {
       Promise.resolve(this.state === 'foreign' ? { state: 'foreign' } : { state: 'greeted', hello: {} as never })
     return new Reach({
       connectionManager: { getConnections: () => this.connections },
-      peerRouting: { findPeer: async () => this.findPeer() },
+      peerRouting: { findPeer: async (_id, options) => this.findPeer(options?.signal ?? signal) },
       keeper: {
         dial: async ({ addresses }) => {
           this.dialled.push(addresses)
@@ -77,6 +78,30 @@ describe('a peer that a message is for', () => {
     }
     expect(await world.reach().connect(peer, signal)).toBe(connection)
     expect(world.dialled).toEqual([undefined, [there]])
+  })
+
+  it('that the DHT is slow to find is given up after 5 s, for this attempt', async () => {
+    const world = new World()
+    let searches = 0
+    world.findPeer = async (signal) => {
+      searches++
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(signal.reason as Error)
+        })
+      })
+    }
+    let outcome: unknown
+    const connecting = world
+      .reach()
+      .connect(peer, signal)
+      .catch((error: unknown) => (outcome = error))
+    await world.clock.tickAsync(4_999)
+    expect([searches, outcome]).toEqual([1, undefined])
+    await world.clock.tickAsync(1)
+    await connecting
+    expect(outcome).toMatchObject({ message: 'nobody is there' })
+    expect(world.clock.pending()).toBe(0)
   })
 
   it('that the DHT does not know either fails with the reason of the dial', async () => {
@@ -129,16 +154,28 @@ describe('a peer that a message is for', () => {
 })
 
 describe('what messages say of a peer', () => {
-  function setUp(): { counts: MessageCounts; clock: FakeClock; heard: number[][]; watch: MessageWatch } {
+  function setUp(): {
+    counts: MessageCounts
+    broadcasts: Map<string, number>
+    clock: FakeClock
+    heard: number[][]
+    watch: MessageWatch
+  } {
+    const broadcasts = new Map<string, number>()
     const counts = { taken: 0, delivered: 0, refusals: {} } as MessageCounts
     const clock = new FakeClock()
     const heard: number[][] = []
     const watch = new MessageWatch({
       countsOf: (id) => (id.equals(peer) ? counts : undefined),
+      takeBroadcasts: (id) => {
+        const count = broadcasts.get(id.toString()) ?? 0
+        broadcasts.delete(id.toString())
+        return count
+      },
       reputation: { messages: (_id, valid, invalid) => heard.push([valid, invalid ?? 0]) },
       clock
     })
-    return { counts, clock, heard, watch }
+    return { counts, broadcasts, clock, heard, watch }
   }
 
   it('is told once: what is new since the last look', () => {
@@ -156,6 +193,24 @@ describe('what messages say of a peer', () => {
       [5, 0],
       [1, 2],
       [2, 0]
+    ])
+  })
+
+  it('has good broadcasts in it, of peers without direct messages, too; they keep nobody from being let go', () => {
+    const { counts, broadcasts, heard, watch } = setUp()
+    broadcasts.set(peer.toString(), 3)
+    broadcasts.set(named('relay').toString(), 2)
+    expect(watch.look(peer)).toMatchObject({ takenAt: undefined, usefulAt: undefined })
+    watch.look(peer)
+    watch.end(named('relay'))
+    counts.taken = 1
+    broadcasts.set(peer.toString(), 1)
+    watch.end(peer)
+    expect(heard).toEqual([
+      [3, 0],
+      [2, 0],
+      [1, 0],
+      [1, 0]
     ])
   })
 

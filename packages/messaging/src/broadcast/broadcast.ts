@@ -20,6 +20,7 @@ import {
   NoSubscribersError,
   PublishFailedError
 } from './errors.js'
+import { FirstBringers } from './first-bringers.js'
 import { decodeFrame } from './frames.js'
 import { Gate } from './gate.js'
 import { InboundReader } from './inbound.js'
@@ -53,7 +54,10 @@ class BroadcastImpl implements Broadcast {
   readonly #replays: ReplayGuard
   readonly #rates: RateLimiter
   readonly #blame: Blame
+  readonly #bringers = new FirstBringers()
+  readonly #isLazy: boolean
   #isWanted = false
+  #isUsed = false
   #isRunning = false
   #change: Promise<void> = Promise.resolve()
 
@@ -68,6 +72,7 @@ class BroadcastImpl implements Broadcast {
     this.#self = self
     this.#clock = clock
     this.#limits = limits
+    this.#isLazy = init.start === 'first-use'
     this.#log = logger.forComponent('penin:broadcast')
     this.#names = new TopicNames(init.networkId)
     this.#blame = blameTo(init.reporter)
@@ -94,6 +99,7 @@ class BroadcastImpl implements Broadcast {
       connectionManager,
       clock,
       isPeer,
+      hasTopics: () => this.#subscriptions.topics.length > 0,
       hasStream: (peer) => this.#router.streamsOutbound.has(peer.toString()),
       read: (stream, peer, onEnd) => this.#read(stream, peer, onEnd),
       onGone: this.#onGone
@@ -104,7 +110,7 @@ class BroadcastImpl implements Broadcast {
         privateKey,
         peerStore,
         logger,
-        registrar: this.#links.registrar,
+        registrar: this.#links.registration.face,
         // It is for dialling only, which GossipSub never does here.
         connectionManager: connectionManager as ConnectionManager
       },
@@ -125,11 +131,20 @@ class BroadcastImpl implements Broadcast {
   async start(): Promise<void> {
     this.#isWanted = true
     await this.#settle()
+    if (this.#isWanted && !this.#isRunning) {
+      await this.#links.registration.disclaim()
+    }
   }
 
   async stop(): Promise<void> {
     this.#isWanted = false
+    this.#isUsed = false
+    this.#links.introductions.end()
     await this.#settle()
+  }
+
+  get #shouldRun(): boolean {
+    return this.#isWanted && (!this.#isLazy || this.#isUsed || this.#subscriptions.topics.length > 0)
   }
 
   /** One change after the other: GossipSub would register itself twice. */
@@ -139,7 +154,7 @@ class BroadcastImpl implements Broadcast {
         // Whoever asked for it was told.
       })
       .then(async () => {
-        if (this.#isWanted && !this.#isRunning) {
+        if (this.#shouldRun && !this.#isRunning) {
           await this.#begin()
         } else if (!this.#isWanted && this.#isRunning) {
           await this.#end()
@@ -150,7 +165,14 @@ class BroadcastImpl implements Broadcast {
 
   async #begin(): Promise<void> {
     this.#router.addEventListener('gossipsub:message', this.#onMessage)
-    await this.#router.start()
+    this.#links.prepare()
+    try {
+      await this.#router.start()
+    } catch (error) {
+      this.#links.stop()
+      await this.#links.registration.revoke()
+      throw error
+    }
     this.#isRunning = true
     this.#links.start()
     for (const topic of this.#subscriptions.topics) {
@@ -174,7 +196,7 @@ class BroadcastImpl implements Broadcast {
   async publish(topic: string, payload: Payload, options: PublishOptions = {}): Promise<{ recipients: number }> {
     const { allowNoSubscribers = false, signal } = options
     signal?.throwIfAborted()
-    if (!this.#isRunning) {
+    if (!this.#isWanted) {
       throw new NotRunningError('broadcast')
     }
     const wireTopic = this.#names.toWire(topic)
@@ -185,12 +207,44 @@ class BroadcastImpl implements Broadcast {
     if (!this.#rates.take('own')) {
       throw new BroadcastRateError(this.#limits.messagesPerSecond)
     }
+    await this.#ready(topic, signal)
     const recipients = await this.#hand(topic, wireTopic, bytes, allowNoSubscribers)
     if (recipients === 0 && !allowNoSubscribers) {
       throw new NoSubscribersError(topic)
     }
     this.#statistics.published(topic, bytes.length)
     return { recipients }
+  }
+
+  /** Until GossipSub runs, and the peers that were there when it began have said what they have subscribed to. */
+  async #ready(topic: string, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#isRunning) {
+      await this.#use().catch((error: unknown) => {
+        throw new PublishFailedError(topic, { cause: error })
+      })
+      signal?.throwIfAborted()
+    }
+    if (this.#links.introductions.isWaiting) {
+      await this.#links.introductions.over(signal)
+    }
+    if (!this.#isRunning || !this.#isWanted) {
+      throw new NotRunningError('broadcast')
+    }
+  }
+
+  /** Starts what waits for its first use. */
+  async #use(): Promise<void> {
+    this.#isUsed = true
+    await this.#settle()
+  }
+
+  /** The same where nobody waits for it. */
+  readonly #useSoon = (): void => {
+    if (this.#isWanted && !this.#isRunning) {
+      this.#settle().catch((error: unknown) => {
+        this.#log.error('could not start - %e', error)
+      })
+    }
   }
 
   async #hand(topic: string, wireTopic: string, bytes: Uint8Array, isAlone: boolean): Promise<number> {
@@ -214,6 +268,8 @@ class BroadcastImpl implements Broadcast {
     const remove = this.#subscriptions.add(topic, handler, validate)
     if (isNew && this.#isRunning) {
       this.#join(topic)
+    } else {
+      this.#useSoon()
     }
     return () => {
       const wasThere = this.#subscriptions.has(topic)
@@ -230,7 +286,14 @@ class BroadcastImpl implements Broadcast {
   }
 
   subscribers(topic: string): PeerId[] {
-    return this.#router.getSubscribers(this.#names.toWire(topic))
+    const wireTopic = this.#names.toWire(topic)
+    this.#isUsed ||= this.#isWanted
+    this.#useSoon()
+    return this.#router.getSubscribers(wireTopic)
+  }
+
+  takeUseful(peer: PeerId): number {
+    return this.#bringers.take(peer.toString())
   }
 
   stats(): BroadcastStats {
@@ -240,6 +303,7 @@ class BroadcastImpl implements Broadcast {
       return [topic, { subscribers, mesh: this.#router.mesh.get(wireTopic)?.size ?? 0 }] as const
     })
     return {
+      running: this.#isRunning,
       total: copy(this.#statistics.total),
       topics: this.#statistics.topics(),
       peers: this.#router.streamsOutbound.size,
@@ -260,7 +324,12 @@ class BroadcastImpl implements Broadcast {
       bytesPerSecond: this.#limits.peerBytesPerSecond,
       clock: this.#clock,
       onEnd,
-      onFrame: async (bytes) => this.#onFrame(peer, bytes),
+      onFrame: async (bytes) => {
+        await this.#onFrame(peer, bytes)
+        if (this.#links.introductions.isWaiting) {
+          this.#links.introductions.done(peer.toString())
+        }
+      },
       onBroken: (error) => {
         const isTooLong = error.name === 'FrameTooLongError'
         this.#statistics.dropped(isTooLong ? 'frame-too-long' : 'malformed')
@@ -336,6 +405,9 @@ class BroadcastImpl implements Broadcast {
     }
     if (this.#subscriptions.deliver(message)) {
       this.#statistics.delivered(message.topic, message.bytes.length)
+      if (this.#subscriptions.hasValidator(message.topic)) {
+        this.#bringers.add(message.receivedFrom.toString())
+      }
     } else {
       this.#statistics.dropped('overloaded', message.topic)
     }

@@ -22,6 +22,16 @@ export interface BroadcastInit {
   scoreOf?: ScoreOf
   /** Told of every offence; `BroadcastOffence` lists the reasons. */
   reporter?: PeerReporter
+  /**
+   * When GossipSub is started. `with-node`: with the node. `first-use`: with the first `publish`, `subscribe` or
+   * `subscribers` of a started node, or with the node if it has subscribed before; until then its protocols are not
+   * registered, and no peer has a stream, which costs about 22 KiB of heap for each connection. Such a node passes
+   * nothing on, but neither does one that has subscribed to nothing. If it can't be started, `publish` throws, a
+   * `subscribe` is only logged, and the next use tries again.
+   *
+   * @default 'with-node'
+   */
+  start?: 'with-node' | 'first-use'
   limits?: Partial<BroadcastLimits>
   /** Milliseconds that a validator may take; then the message is ignored. @default 2_000 */
   validatorTimeout?: number
@@ -58,6 +68,8 @@ export interface SubscribeOptions {
 
 /** What a broadcast service has done so far, and how it is connected. */
 export interface BroadcastStats {
+  /** Whether GossipSub runs: see `start` of {@link BroadcastInit}. */
+  running: boolean
   total: BroadcastCounts
   /** The topics of which something was heard last, 256 at most. */
   topics: Record<string, BroadcastCounts>
@@ -76,7 +88,8 @@ export interface BroadcastStats {
 export interface Broadcast extends Startable {
   /**
    * Sends a message to all subscribers but this node itself; resolves with how many peers it was handed to, which pass
-   * it on.
+   * it on. Right after the start it waits, 3 s at most, for the peers that are connected to say what they have
+   * subscribed to.
    *
    * @throws NoSubscribersError, BroadcastTooLongError, BroadcastRateError, PublishFailedError
    * @throws NotRunningError, InvalidArgumentError, the signal's reason
@@ -90,7 +103,18 @@ export interface Broadcast extends Startable {
   subscribe(topic: string, handler: BroadcastHandler, options?: SubscribeOptions): () => void
   /** To be called when a connected peer has been found to belong to this network. */
   peerGreeted(peer: PeerId): void
-  /** Connected peers that have subscribed to a topic. @throws InvalidArgumentError */
+  /**
+   * Connected peers that have subscribed to a topic, as far as they have said so yet. Whoever asks wants to know, so this
+   * is a use of the node, too: see `start`.
+   *
+   * @throws InvalidArgumentError
+   */
   subscribers(topic: string): PeerId[]
+  /**
+   * How many messages a peer was the first to bring that a validator has found good and a handler was given, since the
+   * last call. They are counted for the 1024 peers that brought one last.
+   */
+  takeUseful(peer: PeerId): number
+  /** What has happened so far. To ask is no use of the node. */
   stats(): BroadcastStats
 }

@@ -1,10 +1,9 @@
-import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
-import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { ConnectionManager } from '@libp2p/interface-internal'
 import { deadline, type Clock, type Timer } from '@penin/interface'
+import { Introductions } from './introductions.js'
+import { PROTOCOLS, Registration } from './registration.js'
 import type { BroadcastRegistrar } from './router.js'
-
-/** Newest first; GossipSub says the same ones. */
-const PROTOCOLS = ['/meshsub/1.2.0', '/meshsub/1.1.0', '/meshsub/1.0.0']
 
 /** Milliseconds between two looks for lost streams. */
 const CHECK_INTERVAL = 5_000
@@ -14,6 +13,12 @@ const PATIENCE = 10_000
 
 /** Streams of one connection that a peer refuses before it is left alone. */
 const MAX_FAILURES = 5
+
+/**
+ * A frame that says nothing, an RPC with an empty control part: GossipSub tells a new peer its topics, and nothing at all
+ * if it has none, so that whoever has just started could not tell such a peer from one that is slow.
+ */
+const NO_TOPICS = Uint8Array.of(2, 0x1a, 0)
 
 interface Link {
   id: PeerId
@@ -35,6 +40,8 @@ export interface LinksInit {
   clock: Clock
   /** Whether a connected peer belongs to this network. */
   isPeer: (peer: PeerId) => boolean
+  /** Whether this node has subscribed to anything. */
+  hasTopics: () => boolean
   /** Whether GossipSub has a stream to the peer. */
   hasStream: (peer: PeerId) => boolean
   /** Reads a peer's stream in GossipSub's place, until its end. */
@@ -48,42 +55,42 @@ export interface LinksInit {
  * this network get through, streams are opened side by side, and a lost one is opened again while the connection lives.
  */
 export class Links {
+  /** Of the peers that are there at the start. */
+  readonly introductions: Introductions
+  readonly registration: Registration
   readonly #links = new Map<string, Link>()
-  #topology: Topology | undefined
-  #handler: StreamHandler | undefined
   #timer: Timer | undefined
   #stopped = new AbortController()
 
-  constructor(private readonly init: LinksInit) {}
+  constructor(private readonly init: LinksInit) {
+    this.introductions = new Introductions(init.clock)
+    this.registration = new Registration(init.registrar, {
+      onInbound: this.#onInbound,
+      onConnect: this.#onConnect,
+      onDisconnect: this.#onDisconnect
+    })
+  }
 
   get size(): number {
     return this.#links.size
   }
 
-  /** What GossipSub takes for libp2p's registrar. */
-  get registrar(): Registrar {
-    const { registrar } = this.init
-    const own: BroadcastRegistrar = {
-      handle: async (protocol, handler, options) => {
-        this.#handler = handler
-        await registrar.handle(protocol, this.#onInbound, options)
-      },
-      unhandle: async (protocol) => registrar.unhandle(protocol),
-      register: async (protocol, topology) => {
-        this.#topology = topology
-        return registrar.register(protocol, { onConnect: this.#onConnect, onDisconnect: this.#onDisconnect })
-      },
-      unregister: (id) => {
-        registrar.unregister(id)
-      }
-    }
-    return own as Registrar
+  /** To be called before GossipSub starts: streams of peers are kept from then on, until `start`. */
+  prepare(): void {
+    this.#stopped = new AbortController()
   }
 
+  /** To be called once GossipSub runs. */
   start(): void {
-    this.#stopped = new AbortController()
     this.#timer = this.init.clock.setInterval(this.#check, CHECK_INTERVAL)
-    for (const connection of this.init.connectionManager.getConnections()) {
+    const there = this.init.connectionManager.getConnections().filter(isUsable)
+    this.introductions.begin(
+      there
+        .map(({ remotePeer }) => remotePeer)
+        .filter(this.init.isPeer)
+        .map(String)
+    )
+    for (const connection of there) {
       // libp2p does not tell of those that are there already; one that doesn't speak GossipSub refuses the stream.
       this.#onConnect(connection.remotePeer, connection)
     }
@@ -94,6 +101,7 @@ export class Links {
     this.#timer?.clear()
     this.#timer = undefined
     this.#stopped.abort()
+    this.introductions.end()
     const links = [...this.#links.values()]
     this.#links.clear()
     for (const { held } of links) {
@@ -128,21 +136,25 @@ export class Links {
   }
 
   readonly #onConnect = (peer: PeerId, connection: Connection): void => {
-    if (this.#timer !== undefined && connection.status === 'open' && connection.limits === undefined) {
+    if (this.#timer !== undefined && isUsable(connection)) {
       this.#admit(this.#link(peer, connection))
     }
   }
 
   readonly #onDisconnect = (peer: PeerId): void => {
     const link = this.#links.get(peer.toString())
+    if (link?.stream?.status === 'open' && isUsable(link.connection)) {
+      return // it only seems to speak GossipSub no more, by what it said of itself before it has started
+    }
     this.#links.delete(peer.toString())
     link?.held?.stream.abort(new DOMException('disconnected', 'AbortError'))
-    void this.#topology?.onDisconnect?.(peer)
+    void this.registration.topology?.onDisconnect?.(peer)
+    this.introductions.done(peer.toString())
     this.init.onGone(peer)
   }
 
   readonly #onInbound = (stream: Stream, connection: Connection): void => {
-    if (this.#timer === undefined) {
+    if (this.#stopped.signal.aborted) {
       stream.abort(new DOMException('stopped', 'AbortError'))
       return
     }
@@ -155,7 +167,7 @@ export class Links {
   }
 
   #admit(link: Link): void {
-    if (!this.init.isPeer(link.id)) {
+    if (this.#timer === undefined || !this.init.isPeer(link.id)) {
       return
     }
     if (this.init.hasStream(link.id)) {
@@ -176,8 +188,9 @@ export class Links {
       link.stream.abort(new DOMException('replaced', 'AbortError'))
     }
     const limit = deadline(clock, PATIENCE, this.#stopped.signal)
+    const { held } = link
     try {
-      const stream = await link.connection.newStream(PROTOCOLS, { signal: limit.signal })
+      const stream = await link.connection.newStream([...PROTOCOLS], { signal: limit.signal })
       if (this.#links.get(link.id.toString()) !== link) {
         stream.abort(new DOMException('disconnected', 'AbortError'))
         return
@@ -185,13 +198,30 @@ export class Links {
       link.stream = stream
       link.openedAt = clock.monotonic()
       link.failures = 0
-      await this.#topology?.onConnect?.(link.id, asSeenBy(link.connection, stream))
+      if (!this.init.hasTopics()) {
+        stream.send(NO_TOPICS)
+      }
+      await this.registration.topology?.onConnect?.(link.id, asSeenBy(link.connection, stream))
       this.#deliver(link)
-    } catch {
-      link.failures++ // tried again at the next check
+    } catch (error) {
+      // Tried again at the next check; who doesn't speak GossipSub opens a stream once it does.
+      link.failures = (error as Error).name === 'UnsupportedProtocolError' ? MAX_FAILURES : link.failures + 1
     } finally {
       limit.clear()
       link.isOpening = false
+    }
+    if (link.failures > 0 && this.#links.get(link.id.toString()) === link) {
+      this.#onRefused(link, held)
+    }
+  }
+
+  /** @param before the peer's stream that was there when ours was asked for */
+  #onRefused(link: Link, before: Link['held']): void {
+    if (link.held !== undefined && link.held !== before) {
+      link.failures = 0 // it has started meanwhile
+      this.#admit(link)
+    } else {
+      this.introductions.done(link.id.toString())
     }
   }
 
@@ -203,7 +233,7 @@ export class Links {
       const reader = this.init.read(stream, link.id, () => {
         this.#onReadEnd(link, stream)
       })
-      void this.#handler?.(reader, asSeenBy(link.connection, link.stream))
+      void this.registration.handler?.(reader, asSeenBy(link.connection, link.stream))
     }
   }
 
@@ -211,7 +241,8 @@ export class Links {
   #onReadEnd(link: Link, stream: Stream): void {
     if (link.reading === stream && this.#links.get(link.id.toString()) === link) {
       delete link.reading
-      void this.#topology?.onDisconnect?.(link.id)
+      void this.registration.topology?.onDisconnect?.(link.id)
+      this.introductions.done(link.id.toString())
       this.init.onGone(link.id)
     }
   }
@@ -224,9 +255,7 @@ export class Links {
         delete link.held
       }
       if (link.connection.status !== 'open') {
-        const other = this.init.connectionManager
-          .getConnections(link.id)
-          .find(({ status, limits }) => status === 'open' && limits === undefined)
+        const other = this.init.connectionManager.getConnections(link.id).find(isUsable)
         if (other === undefined) {
           this.#onDisconnect(link.id)
           continue
@@ -237,6 +266,10 @@ export class Links {
       this.#admit(link)
     }
   }
+}
+
+function isUsable({ status, limits }: Connection): boolean {
+  return status === 'open' && limits === undefined
 }
 
 /** A connection that has one stream to give, which is open already. */

@@ -19,7 +19,7 @@ import { SCORE_THRESHOLDS, scoreParams, topicScores, type ScoreOf } from './scor
 import type { TopicNames } from './topics.js'
 
 /** What is needed of libp2p's registrar. */
-export type BroadcastRegistrar = Pick<Registrar, 'handle' | 'unhandle' | 'register' | 'unregister'>
+export type BroadcastRegistrar = Pick<Registrar, 'handle' | 'unhandle' | 'register' | 'unregister' | 'getProtocols'>
 
 /** GossipSub as it is, beyond what its types say. */
 export interface Router extends Omit<GossipSub, 'publish'>, Startable {

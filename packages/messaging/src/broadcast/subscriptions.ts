@@ -73,6 +73,16 @@ export class Subscriptions {
     return this.#byTopic.has(topic)
   }
 
+  /** Whether somebody says which messages of the topic are good. */
+  hasValidator(topic: string): boolean {
+    for (const { validate } of this.#byTopic.get(topic) ?? []) {
+      if (validate !== undefined) {
+        return true
+      }
+    }
+    return false
+  }
+
   /** @throws TooManyTopicsError */
   add(topic: string, handler: BroadcastHandler, validate: BroadcastValidator | undefined): () => void {
     const ofTopic = this.#byTopic.get(topic) ?? new Set()

@@ -403,6 +403,9 @@ export class DirectMessages {
     const name = peer.toString()
     const known = this.#outlets.get(name)
     if (known !== undefined) {
+      // In order of use, so that the first is the one that was used longest ago.
+      this.#outlets.delete(name)
+      this.#outlets.set(name, known)
       return known
     }
     if (peer.equals(this.init.own)) {
@@ -420,7 +423,7 @@ export class DirectMessages {
     const name = peer.toString()
     const known = this.#inlets.get(name)
     if (known !== undefined) {
-      // In order of use, so that the first is the one that came longest ago.
+      // The same here.
       this.#inlets.delete(name)
       this.#inlets.set(name, known)
       return known
