@@ -146,6 +146,10 @@ export class Admission {
   }
 
   #denyAddress(address: Multiaddr): boolean {
+    const { bans, geo } = this.#init
+    if (bans?.isGroupBanned(address) !== true && geo?.check(address) == null) {
+      return false // mostly; who is meant need not be known then
+    }
     const peer = peerIn(address)
     const isExempt = peer != null && this.#isExempt(peer, 'outbound')
     return this.#denyGroup('outbound', address, peer) || (!isExempt && this.#denyByAddress('outbound', peer, address))

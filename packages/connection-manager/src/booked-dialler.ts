@@ -59,7 +59,10 @@ export class BookedDialler {
 
   /** The addresses that were given, then those in the book; what libp2p has stored counts only if there are none. */
   #addressesOf({ id, addresses = [] }: DialTarget): Multiaddr[] {
-    const booked = id == null ? [] : (this.parts.book.get(id)?.addresses ?? [])
+    const booked = id == null ? undefined : this.parts.book.get(id)?.addresses
+    if (booked == null) {
+      return addresses.slice(0, MAX_DIALLED_ADDRESSES)
+    }
     const given = new Set(addresses.map(String))
     const more = booked.filter(({ text }) => !given.has(text) && !given.has(`${text}/p2p/${id?.toString() ?? ''}`))
     return [...addresses, ...more.map(({ text }) => multiaddr(text))].slice(0, MAX_DIALLED_ADDRESSES)

@@ -50,10 +50,16 @@ const AWAITED_FAILURES = 3
 /** Dials after which what became of earlier ones counts half, so that the share is that of the last minutes. */
 const OUTCOME_MEMORY = 64
 
+/** A dial that has begun: to a peer of the book, or to wherever the address is. */
+interface DialUnderWay extends Pick<OutboundDial, 'id' | 'reason'> {
+  peer: BookedPeer | undefined
+  address: Multiaddr | undefined
+}
+
 /** Brings together what {@link planOutbound} decides on, and keeps count of the dials under way. */
 export class DialPlanner {
   readonly #parts: DialPlannerParts
-  readonly #underWay = new Map<string, OutboundDial>()
+  readonly #underWay = new Map<string, DialUnderWay>()
   #anchors: readonly BookedPeer[]
   #nameless = 0
   #dials = 0
@@ -103,7 +109,7 @@ export class DialPlanner {
         ],
         awaited: empty > 0 ? this.#awaited(at) : 0,
         outbound,
-        dialling: [...this.#underWay.values()],
+        dialling: this.#dialling(),
         counts,
         limits,
         target,
@@ -135,11 +141,11 @@ export class DialPlanner {
   begin(target: { id?: PeerId; addresses?: readonly Multiaddr[] }, reason: DialReason): (isSuccess: boolean) => void {
     const id = nameOf(target)
     const [address] = target.addresses ?? []
-    const peer = target.id == null ? undefined : this.#parts.book.get(target.id)
-    const dial: OutboundDial = {
+    const dial: DialUnderWay = {
       id,
       reason: reason === 'feeler' || reason === 'test' ? 'manual' : reason,
-      ...(peer == null ? whereabouts(address) : { group: peer.group, scope: scopeOf(peer) })
+      peer: target.id == null ? undefined : this.#parts.book.get(target.id),
+      address
     }
     const nameless = target.id == null && isLasting(reason) ? 1 : 0
     this.#underWay.set(id, dial)
@@ -164,10 +170,19 @@ export class DialPlanner {
     }
   }
 
+  /** Dials under way, as the decision wants to see them: nothing of that is worked out while a dial waits to begin. */
+  #dialling(): OutboundDial[] {
+    return Array.from(this.#underWay.values(), ({ id, reason, peer, address }) => ({
+      id,
+      reason,
+      ...(peer == null ? whereabouts(address) : { group: peer.group, scope: scopeOf(peer) })
+    }))
+  }
+
   /** Groups without a connection of which somebody is only waiting for the end of a short backoff. */
   #awaited(at: number): number {
     const { book, links, memory } = this.#parts
-    const taken = new Set([...links.outbound(), ...this.#underWay.values()].map(({ group }) => group))
+    const taken = new Set([...links.outbound(), ...this.#dialling()].map(({ group }) => group))
     const isWaiting = (id: string): boolean => {
       const { failures = 0, nextAttemptAt = 0 } = memory.get(id) ?? {}
       return nextAttemptAt > at && nextAttemptAt <= at + AWAITED_FOR && failures <= AWAITED_FAILURES

@@ -11,13 +11,18 @@ import type { TrimmerInit } from './trimmer-contract.js'
 
 /** What is computed once for a connection, and its best round trip. */
 interface Facts {
-  group: string
-  /** See `keyedGroup()`; computed when it is first asked for, and not while a connection opens. */
-  rank?: number
-  scope: PeerScope
   /** Monotonic. */
   connectedAt: number
   minRtt?: number
+  /** Worked out when it is first asked for, and not while a connection opens. */
+  where?: Whereabouts
+}
+
+interface Whereabouts {
+  group: string
+  /** See `keyedGroup()`. */
+  keyedGroup: number
+  scope: PeerScope
 }
 
 /** A connected peer, as both choices want to see it. */
@@ -75,11 +80,11 @@ export class ConnectionView {
     const oldest = notes.reduce((a, b) => (b.connectedAt < a.connectedAt ? b : a))
     const messageAt = lastMessageAt?.(peer)
     const exempt = exemption?.(peer)
-    oldest.rank ??= keyedGroup(this.#secret, oldest.group)
-    const { rank, ...facts } = oldest
+    const { where = this.#whereabouts(connections[notes.indexOf(oldest)] ?? connections[0]), ...facts } = oldest
+    oldest.where = where
     return {
       ...facts,
-      keyedGroup: rank,
+      ...where,
       id,
       peer,
       direction: connections.some(({ direction }) => direction === 'outbound') ? 'outbound' : 'inbound',
@@ -92,13 +97,17 @@ export class ConnectionView {
     }
   }
 
-  #newFacts({ remoteAddr, timeline }: Connection): Facts {
+  #newFacts({ timeline }: Connection): Facts {
+    return { connectedAt: this.#clock.monotonic() - Math.max(0, this.#clock.now() - timeline.open) }
+  }
+
+  #whereabouts({ remoteAddr }: Connection): Whereabouts {
     const group = netGroup(remoteAddr)
     const isRelayed = remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
     return {
       group,
-      scope: isRelayed ? 'relay' : observedScope(remoteAddr),
-      connectedAt: this.#clock.monotonic() - Math.max(0, this.#clock.now() - timeline.open)
+      keyedGroup: keyedGroup(this.#secret, group),
+      scope: isRelayed ? 'relay' : observedScope(remoteAddr)
     }
   }
 }

@@ -48,6 +48,9 @@ export class InboundSubnets {
 
   /** What {@link admit} would answer. */
   check(address: Multiaddr, options: AdmitOptions = {}): SubnetRefusal | undefined {
+    if (this.size < this.#limit) {
+      return undefined // then no subnet is full, whichever it is
+    }
     const subnet = inboundSubnet(address)
     return subnet == null || options.unconditional === true || this.#counts.of(subnet) < this.#limit
       ? undefined
