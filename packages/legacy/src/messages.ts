@@ -24,6 +24,7 @@ import { HeartbeatLedger } from './heartbeat-ledger.js'
 import { inTime } from './in-time.js'
 import { decodeLegacyMessage, encodeLegacyMessage } from './message-codec.js'
 import { legacyFrames, type Frames } from './message-frames.js'
+import { StreamPlaces, type StreamPlace } from './stream-places.js'
 import type { AnyLegacyMessage, LegacyMessage, LegacyMessageType, LegacyPayload, MentalState } from './message-types.js'
 
 /** The protocol's name, the Python node's PROTOCOL_ID. */
@@ -62,6 +63,7 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
     dropped: { malformed: 0, 'unknown-type': 0, 'sender-mismatch': 0, 'other-target': 0, busy: 0 },
     streams: 0
   }
+  readonly #places: StreamPlaces
   #stopping?: AbortController | undefined
 
   constructor(components: LegacyMessagesComponents, init: LegacyMessagesInit) {
@@ -77,6 +79,7 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
       ...init
     }
     this.#heartbeats = new HeartbeatLedger(this.#init.clock)
+    this.#places = new StreamPlaces(MAX_INBOUND_STREAMS, this.#init.clock)
     this.#perPeer = new RateLimiter(this.#init.rateLimit, this.#init.clock)
     this.#total = new RateLimiter(TOTAL_LIMIT, this.#init.clock, 1)
   }
@@ -114,7 +117,7 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
   }
 
   stats(): LegacyMessagesStats {
-    return { ...this.#stats, dropped: { ...this.#stats.dropped } }
+    return { ...this.#stats, dropped: { ...this.#stats.dropped }, streams: this.#places.size }
   }
 
   async send<T extends LegacyMessageType>(
@@ -216,19 +219,22 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
 
   readonly #onStream = async (stream: Stream, connection: Connection): Promise<void> => {
     const stopping = this.#stopping?.signal
-    if (stopping == null || this.#stats.streams >= MAX_INBOUND_STREAMS) {
+    const turnAway = (): void => {
       stream.abort(new LegacyBusyError(MAX_INBOUND_STREAMS))
       this.#drop(connection.remotePeer, 'busy')
+    }
+    const place = stopping == null ? undefined : this.#places.take(connection.remotePeer.toString(), turnAway)
+    if (stopping == null || place == null) {
+      turnAway()
       return
     }
-    this.#stats.streams++
     try {
-      await this.#read(legacyFrames(stream), connection, { signal: stopping, isOurs: false })
+      await this.#read(legacyFrames(stream), connection, { signal: stopping, isOurs: false, place })
       await stream.close({ signal: stopping })
     } catch (error) {
       stream.abort(error as Error)
     } finally {
-      this.#stats.streams--
+      place.release()
     }
   }
 
@@ -236,7 +242,7 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
   async #read(
     frames: Frames,
     connection: Connection,
-    { signal, isOurs, done }: { signal: AbortSignal; isOurs: boolean; done?: AbortSignal }
+    { signal, isOurs, done, place }: { signal: AbortSignal; isOurs: boolean; done?: AbortSignal; place?: StreamPlace }
   ): Promise<void> {
     const peer = connection.remotePeer
     for (;;) {
@@ -247,6 +253,7 @@ class LegacyMessagesImpl extends TypedEventEmitter<LegacyMessagesEvents> impleme
         if (bytes == null) {
           return
         }
+        place?.touch()
         await this.#token(peer, signal)
       } catch (error) {
         if (error instanceof LegacyMessageMalformedError) {
