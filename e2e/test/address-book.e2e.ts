@@ -1,8 +1,10 @@
-import { Cluster, type NodeProcess } from '@penin/e2e'
+import { Cluster, until, type NodeProcess } from '@penin/e2e'
 import { expect, it } from 'vitest'
 
 /** Nothing that could tell a node of others. */
 const nothing = { mdns: false, dht: false, pex: false, bootstrap: false }
+
+const isOutbound = ({ direction }: { direction?: string }): boolean => direction === 'outbound'
 
 /** Starts nodes again that from now on can know others only from their address books. */
 async function restartFromBooks(nodes: readonly NodeProcess[]): Promise<void> {
@@ -39,11 +41,26 @@ it('all nodes restarted with the bootstrap node gone are one network again, from
       peers.filter(({ direction }) => direction === 'outbound').every((peer) => peer.sources.includes('store'))
     ).toBe(true)
   }
-  // Whoever had dialled somebody before has anchors, and they were dialled; that they come first is shown in unit tests.
+  // Whoever had dialled somebody before has anchors, and they were dialled.
   const reasons = await Promise.all(
     nodes.map(async (node) => (await node.request('stats', undefined)).counters.dials.byReason)
   )
   expect(reasons.filter(({ anchor = 0 }) => anchor > 0).length).toBeGreaterThanOrEqual(4)
+
+  // One that wants a single peer, and dials one at a time, dials an anchor, whoever else is in its book.
+  const lists = await Promise.all(nodes.map(async (node) => node.request('peers', { connected: true })))
+  const one = nodes[lists.findIndex((peers) => peers.some(isOutbound))] as NodeProcess
+  await one.stop()
+  // it doesn't listen, for an anchor that dials it first would not be dialled
+  one.config = { ...one.config, listen: [], connections: { target: 1, minOutbound: 1, parallelDials: 1 } }
+  await one.start()
+  await until(async () => (await one.request('peers', { connected: true })).some(isOutbound), {
+    ms: 20_000,
+    what: 'the restarted node dials nobody'
+  })
+  const { book, counters } = await one.request('stats', undefined)
+  expect(book.size).toBeGreaterThan(2)
+  expect(counters.dials.byReason).toEqual({ anchor: 1 })
   expect(cluster.unhandled).toEqual([])
 })
 
