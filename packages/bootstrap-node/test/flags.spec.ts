@@ -44,7 +44,8 @@ describe('flags from settings', () => {
     ['--profile', 'huge'],
     ['--network-id', 'a b'],
     ['--data-dir', ''],
-    ['--dht-profile', 'wan']
+    ['--dht-profile', 'wan'],
+    ['--wish', 'cpu']
   ] as const)('%s %j is a ConfigError that names the flag', ([flag, value]) => {
     expect(() => parse(`${flag}=${value}`)).toThrow(
       expect.objectContaining({ name: 'ConfigError', key: flag, source: 'command line' })
@@ -53,6 +54,12 @@ describe('flags from settings', () => {
 
   it('a hostile value cannot write to the terminal', () => {
     expect(() => parse('--network-id', '\u001b[2Jx')).toThrow(/\\u\{1b\}/)
+  })
+
+  it('reads wishes for capabilities', () => {
+    expect(parse('--wish', 'resources:cpu=2,agents')).toEqual({
+      connections: { wishes: ['resources:cpu=2', 'agents'] }
+    })
   })
 
   it('shows the defaults of the profile in the help', () => {

@@ -1,8 +1,9 @@
-import type { PeerId } from '@libp2p/interface'
+import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Rng } from '@penin/interface'
 import type { PeerBook } from './peer-book.js'
 import { backoff, CANDIDATE_BACKOFF, PERSISTENT_BACKOFF } from './backoff.js'
+import type { DialTarget } from './dialler.js'
 
 /** A peer that is redialled for ever, and why. */
 export type Persistence = 'bootstrap' | 'persistent'
@@ -91,6 +92,29 @@ export class ConfiguredPeers {
       const isTime = entry.nextAttemptAt <= at || (isolated && entry.lastAttemptAt + ISOLATED_CAP <= at)
       return isTime && entry.heldUntil <= at && !isBusy(entry)
     })
+  }
+
+  /** Dials what an entry names, and notes how it went. @returns the connection, if it is one */
+  async attempt(
+    entry: ConfiguredEntry,
+    dial: (target: DialTarget) => Promise<Connection>,
+    monotonic: () => number
+  ): Promise<Connection | undefined> {
+    const { id, addresses } = entry
+    this.recordAttempt(entry, monotonic())
+    try {
+      const connection = await dial({ ...(id == null ? {} : { id }), addresses })
+      this.recordAnswer(entry, connection.remotePeer, monotonic())
+      return connection
+    } catch (error) {
+      const { name, message } = error as Error
+      if (name === 'DialSelfError') {
+        this.remove(entry) // the same list on all servers names each of them, too
+      } else {
+        this.recordFailure(entry, monotonic(), message)
+      }
+      return undefined
+    }
   }
 
   /** A dial begins. Whatever comes of it, and though nobody should tell: the next one is not at once. */

@@ -9,13 +9,9 @@ import type { Links } from './links.js'
 import { DIALLED_SCOPES, type BookedPeer, type Excluded, type PeerBook } from './peer-book.js'
 import { isGrouped, netGroup, type PeerScope } from './selection/groups.js'
 import type { ConnectionLimits } from './selection/limits.js'
-import type {
-  CapabilityWish,
-  OutboundCandidate,
-  OutboundDial,
-  PlannedOutbound
-} from './selection/outbound-situation.js'
+import type { OutboundCandidate, OutboundDial, PlannedOutbound } from './selection/outbound-situation.js'
 import { findRepeats, planOutbound } from './selection/outbound.js'
+import type { Wishes } from './wishes.js'
 
 /** What a {@link DialPlanner} looks at. */
 export interface DialPlannerParts {
@@ -29,7 +25,7 @@ export interface DialPlannerParts {
   maxParallel: number
   /** Reputation of a peer, 0 to 100. */
   scoreOf: (id: string) => number
-  wishes: () => readonly CapabilityWish[]
+  wishes: Wishes
   rng: Rng
 }
 
@@ -92,14 +88,17 @@ export class DialPlanner {
     const outbound = links.outbound().map((link) => ({
       ...link,
       score: this.#parts.scoreOf(link.id),
-      exempt: configured.of(link.id) != null
+      exempt: configured.of(link.id) != null || wishes.isServing(link.id)
     }))
     const counts = links.counts(at)
     const empty = Math.max(0, target - counts.inbound - counts.outbound, limits.minOutbound - counts.outbound)
     const isWanted = empty > 0 || findRepeats(outbound).length > 0
     const exclude: Excluded = { has: (id) => !this.isFree(id, at) || anchors.some((anchor) => anchor.id === id) }
     const count = Math.max(MIN_CHOICE, 4 * empty)
-    const others = isWanted ? book.select({ count, exclude, scopeFilter: DIALLED_SCOPES }) : []
+    const chosen = isWanted ? book.select({ count, exclude, scopeFilter: DIALLED_SCOPES }) : []
+    const missing = wishes.missing(this.#underWay.keys())
+    const able = wishes.candidates(missing, (id) => !exclude.has(id) && !chosen.some((peer) => peer.id === id))
+    const others = [...chosen, ...able]
     const plan = planOutbound(
       {
         candidates: [
@@ -115,7 +114,7 @@ export class DialPlanner {
         target,
         maxParallel,
         outcomes: { dials: this.#dials, successes: this.#successes },
-        wishes: wishes()
+        wishes: missing
       },
       rng
     )
@@ -194,7 +193,9 @@ export class DialPlanner {
   }
 
   #candidate(peer: BookedPeer, origin: OutboundCandidate['origin']): OutboundCandidate {
-    return { id: peer.id, group: peer.group, scope: scopeOf(peer), origin, score: this.#parts.scoreOf(peer.id) }
+    const { scoreOf, wishes } = this.#parts
+    const { id, group } = peer
+    return { id, group, scope: scopeOf(peer), origin, score: scoreOf(id), capabilities: wishes.of(id) }
   }
 
   #isBusy(entry: ConfiguredEntry): boolean {

@@ -5,7 +5,8 @@ import type { ConfiguredPeer } from './configured-peers.js'
 import type { DiallerComponents } from './dialler.js'
 import type { PeerBook } from './peer-book.js'
 import type { ConnectionLimits } from './selection/limits.js'
-import type { CapabilityWish, DialPlanReason } from './selection/outbound-situation.js'
+import type { DialPlanReason } from './selection/outbound-situation.js'
+import type { CapabilityLookup, WantedCapability } from './wishes.js'
 
 /** What a {@link PeerKeeper} is made of. */
 export interface PeerKeeperInit {
@@ -18,8 +19,15 @@ export interface PeerKeeperInit {
   limits?: ConnectionLimits
   /** Reputation of a peer, 0 to 100: the better, the likelier it is dialled. @default 50 for everybody */
   scoreOf?: (id: string) => number
-  /** What peers are wanted for. @default nothing */
-  wishes?: () => readonly CapabilityWish[]
+  /**
+   * What peers are wanted for. Such peers are dialled before others, if need be above the target, as far as the limits leave
+   * room; nobody is let go for them. More wishes leave fewer places to chance, which is what an attacker can't steer.
+   *
+   * @default nothing
+   */
+  wishes?: () => readonly WantedCapability[]
+  /** Who can do what. @default nobody anything */
+  capabilities?: CapabilityLookup
   /** Dials under way at most. @default 8 */
   parallelDials?: number
   /** Milliseconds for one dial, name resolution and handshake included. @default 10_000 */

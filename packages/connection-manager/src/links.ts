@@ -55,6 +55,11 @@ export class Links {
     return counts
   }
 
+  /** Greeted peers, however they came. */
+  accepted(): Link[] {
+    return [...this.#open.values()].filter(({ id }) => this.#accepted.has(id))
+  }
+
   /** Peers that this node has dialled, greeted or not. */
   outbound(): OutboundPeer[] {
     return [...this.#open.values()].filter(({ direction }) => direction === 'outbound')

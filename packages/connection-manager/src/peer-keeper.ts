@@ -7,6 +7,7 @@ import { ConfiguredPeers, type ConfiguredEntry, type ConfiguredPeer, type Persis
 import { DialMemory, type DialState } from './dial-memory.js'
 import { BookedDialler } from './booked-dialler.js'
 import { Dialler, type DialTarget } from './dialler.js'
+import { ExpectedPeers } from './expected-peers.js'
 import { Feelers } from './feelers.js'
 import { Holds, type Hold } from './holds.js'
 import { noteLinkEnd } from './link-end.js'
@@ -18,6 +19,7 @@ import type { BookedPeer, Excluded } from './peer-book.js'
 import { NEUTRAL } from './reputation/parameters.js'
 import { DialPlanner } from './dial-planner.js'
 import { Strangers } from './strangers.js'
+import { NO_CAPABILITIES, Wishes } from './wishes.js'
 
 /** Milliseconds between two clear-outs of the address book. */
 const EXPIRE_INTERVAL = 10_000
@@ -36,8 +38,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #links = new Links()
   readonly #learner: Learner
   readonly #strangers: Strangers
-  /** Whom the program is dialling; undefined for an address without a name. */
-  readonly #manual: Array<PeerId | undefined> = []
+  readonly #wishes: Wishes
+  /** Whom the program is dialling. */
+  readonly #manual = new ExpectedPeers()
   /** Peers that are being let go on purpose. */
   readonly #released = new Set<string>()
   /** Peers that were dialled only to see whether they answer. */
@@ -68,6 +71,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       limits: { inbound: Infinity, outbound: Infinity, total: Infinity, minOutbound: 0 },
       scoreOf: () => NEUTRAL,
       wishes: () => [],
+      capabilities: NO_CAPABILITIES,
       acceptAll: true,
       clock: systemClock,
       rng: systemRng,
@@ -85,18 +89,13 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       onStart: (detail) => this.safeDispatchEvent('dialling', { detail }),
       onEnd: (detail) => this.safeDispatchEvent('dial', { detail })
     })
-    this.#learner = new Learner({
-      peerStore: components.peerStore,
-      book,
-      isPeer: (id) => this.isAccepted(id),
-      addCandidate: (candidate) => {
-        this.addCandidate(candidate)
-      }
-    })
-    this.#strangers = new Strangers({
-      peerStore: components.peerStore,
-      isKnown: (id) => book.get(id) != null || this.#links.has(id.toString())
-    })
+    const { peerStore } = components
+    const isPeer = (id: PeerId): boolean => this.isAccepted(id)
+    this.#learner = new Learner({ peerStore, book, isPeer, addCandidate: this.addCandidate.bind(this) })
+    const isKnown = (id: PeerId): boolean => book.get(id) != null || this.#links.has(id.toString())
+    this.#strangers = new Strangers({ peerStore, isKnown })
+    const { wishes: wanted, capabilities: lookup, scoreOf } = this.#init
+    this.#wishes = new Wishes({ wanted, lookup, scoreOf, book, links: this.#links })
     this.#planner = this.#newPlanner()
   }
 
@@ -186,7 +185,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
    * @throws what {@link Dialler.dial} throws
    */
   async dial(target: DialTarget, options: AbortOptions & { source?: PeerSource } = {}): Promise<Connection> {
-    this.#manual.push(target.id)
+    const end = this.#manual.expect(target.id)
     try {
       const connection = await this.#dial(target, 'manual', options.signal)
       this.#holds.delete(connection.remotePeer)
@@ -196,18 +195,23 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       await this.#strangers.forget(target.id)
       throw error
     } finally {
-      this.#manual.splice(this.#manual.indexOf(target.id), 1)
+      end()
     }
   }
 
   /** True while the program itself waits for a dial to this peer, or to an address at which it may be. */
   isAskedFor(id: PeerId): boolean {
-    return this.#manual.some((other) => other == null || other.equals(id))
+    return this.#manual.has(id)
   }
 
   /** Limits do not apply to a dial that the program waits for, to whoever answers at a configured address, and to feelers. */
   isBeyondLimits(id: PeerId): boolean {
     return this.isAskedFor(id) || this.#planner.isNamelessUnderWay || this.#probed.has(id.toString())
+  }
+
+  /** True for a connected peer that is wanted for what it can do; it is not surplus as long as that is so. */
+  isWished(id: PeerId): boolean {
+    return this.#wishes.isServing(id.toString())
   }
 
   /** Why the peer is redialled for ever, if it is: by its id, or because it answers at a configured address. */
@@ -371,7 +375,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   #newPlanner(): DialPlanner {
-    const { book, target, limits, parallelDials, scoreOf, wishes, rng } = this.#init
+    const { book, target, limits, parallelDials, scoreOf, rng } = this.#init
     return new DialPlanner({
       book,
       configured: this.#configured,
@@ -382,7 +386,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       limits,
       maxParallel: parallelDials,
       scoreOf,
-      wishes,
+      wishes: this.#wishes,
       rng
     })
   }
@@ -444,7 +448,8 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   /** A peer that has answered, and was dialled for nothing else, is let go; unless peers are missing. */
   #endProbe(id: PeerId): void {
     const key = id.toString()
-    if (this.isAccepted(id) && !this.isDialling(id) && this.#probed.delete(key) && this.peerCount > this.target) {
+    const isOver = this.isAccepted(id) && !this.isDialling(id) && this.#probed.delete(key)
+    if (isOver && this.peerCount > this.target && !this.isWished(id)) {
       this.release(id)
     }
   }
@@ -469,24 +474,11 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   async #dialConfigured(entry: ConfiguredEntry): Promise<void> {
-    const { clock } = this.#init
-    const { id, addresses, persistence } = entry
-    this.#configured.recordAttempt(entry, clock.monotonic())
-    try {
-      const connection = await this.#dial(
-        { ...(id == null ? {} : { id }), addresses },
-        persistence,
-        this.#stopping?.signal
-      )
-      this.#configured.recordAnswer(entry, connection.remotePeer, clock.monotonic())
+    const dial = async (target: DialTarget): Promise<Connection> =>
+      this.#dial(target, entry.persistence, this.#stopping?.signal)
+    const connection = await this.#configured.attempt(entry, dial, () => this.#init.clock.monotonic())
+    if (connection != null) {
       this.#tellOfSeed(connection)
-    } catch (error) {
-      const { name, message } = error as Error
-      if (name === 'DialSelfError') {
-        this.#configured.remove(entry) // the same list on all servers names each of them, too
-      } else {
-        this.#configured.recordFailure(entry, clock.monotonic(), message)
-      }
     }
   }
 }

@@ -180,6 +180,33 @@ describe('one outbound connection of a public group', () => {
     })
   })
 
+  it('when there are enough peers, those with a wanted capability are dialled all the same, two at once, within the limits', () => {
+    const list = [...candidates(20), ...candidates(20, { capabilities: ['tools'] }, 'able')]
+    const full = {
+      candidates: list,
+      counts: { inbound: 8, outbound: 0 },
+      wishes: [{ capability: 'tools', missing: 5 }]
+    }
+    expect(plan({ ...full, wishes: [] })).toEqual([])
+    expect(reasons(plan(full))).toEqual({ capability: 2 })
+    expect(reasons(plan({ ...full, dialling: [dial('x', 'capability')] }))).toEqual({ capability: 1 })
+    expect(plan({ ...full, wishes: [{ capability: 'tools', missing: 1 }] })).toHaveLength(1)
+    const limits = { ...PREDECESSOR_LIMITS, minOutbound: 0 }
+    expect(plan({ ...full, limits: { ...limits, total: 9 } })).toHaveLength(1)
+    expect(plan({ ...full, limits: { ...limits, total: 8 } })).toEqual([])
+  })
+
+  it('of those that repeat a group, the ones with a wanted capability come first, as many as are missing', () => {
+    const list = [
+      ...candidates(10, { group: '203.0' }),
+      ...candidates(10, { group: '203.0', capabilities: ['tools'] }, 'able')
+    ]
+    const outbound = [connected('x', { group: '203.0' })]
+    const dials = plan({ candidates: list, outbound, target: 5, wishes: [{ capability: 'tools', missing: 2 }] })
+    expect(reasons(dials)).toEqual({ repeat: 4 })
+    expect(ids(dials).filter((id) => id.startsWith('able'))).toHaveLength(2)
+  })
+
   it.each([
     ['connected', { outbound: [connected('x', { group: '203.0' })] }],
     ['being dialled', { dialling: [dial('x', 'tried', '203.0')] }],

@@ -34,6 +34,7 @@ import { openConfiguredState } from './legacy-wiring.js'
 import { buildLibp2p, type Libp2pParts } from './libp2p.js'
 import { MessageWatch } from './message-watch.js'
 import { PeninNode } from './node.js'
+import { HelloMemory } from './peer-view-memory.js'
 import { ReputationWiring } from './reputation-wiring.js'
 import { rememberPorts, withStablePorts } from './stable-port.js'
 
@@ -181,6 +182,7 @@ class Startup {
       rng: parts.rng
     }
     const admission = nodeAdmission(gates)
+    const helloMemory = new HelloMemory()
     const libp2p = await buildLibp2p({
       config,
       privateKey,
@@ -189,6 +191,7 @@ class Startup {
       listen: await withStablePorts(config.listen, store.datastore),
       configured: peers,
       admission,
+      helloMemory,
       trimmer: trimmerInit(gates, admission),
       traffic,
       reporter: wiring.reporter,
@@ -214,6 +217,7 @@ class Startup {
       reputation,
       wiring,
       messageWatch,
+      helloMemory,
       admission,
       traffic,
       legacyState,

@@ -74,7 +74,10 @@ export function trimmerInit(parts: GateParts, admission?: Pick<Admission, 'surpl
       services()?.keeper.release(id)
     },
     exemption: (id) => exemptionOf(id, parts),
-    isBusy: (id) => services()?.keeper.isAskedFor(id) ?? false,
+    isBusy: (id) => {
+      const keeper = services()?.keeper
+      return keeper?.isAskedFor(id) === true || keeper?.isWished(id) === true
+    },
     isPassing: (id) => admission?.surplusOf(id) != null,
     score: (id) => reputation.score(id),
     lastMessageAt: (id) => messageWatch.look(id).takenAt,

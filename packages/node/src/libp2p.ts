@@ -16,6 +16,7 @@ import {
   type Heartbeat,
   type HeartbeatInit,
   type PeerKeeper,
+  type PeerKeeperComponents,
   type SingleConnection,
   type TrafficMeter,
   type Trimmer,
@@ -34,9 +35,11 @@ import { dhtProtocols, dhtServices } from './dht.js'
 import { legacyService } from './legacy-wiring.js'
 import { messageServices, type MessagesParts } from './messages-wiring.js'
 import type { AddressBook } from '@penin/peer-store'
+import type { HelloMemory } from './peer-view-memory.js'
 import { BookRecords } from './pex-source.js'
 import { udpService, type UdpService } from './udp-wiring.js'
 import { AGENT_VERSION } from './version.js'
+import { capabilitiesByHello, wantedCapabilities } from './wishes.js'
 
 /**
  * How long libp2p keeps an address that nobody has confirmed. Its default of an hour empties the memory of a laptop that
@@ -71,6 +74,7 @@ export interface Libp2pParts {
   listen: string[]
   configured: ConfiguredPeer[]
   admission: Admission
+  helloMemory: HelloMemory
   trimmer: TrimmerInit
   traffic: TrafficMeter
   reporter: PeerReporter
@@ -140,17 +144,8 @@ function withoutLoopback(addresses: Multiaddr[]): Multiaddr[] {
   return others.length > 0 ? others : addresses
 }
 
-function alwaysServices({
-  config,
-  admission,
-  configured,
-  book,
-  reporter,
-  scoreOf,
-  onAnswer,
-  clock,
-  rng
-}: Libp2pParts): NonNullable<Libp2pOptions['services']> {
+function alwaysServices(parts: Libp2pParts): NonNullable<Libp2pOptions['services']> {
+  const { config, admission, book, reporter, onAnswer, clock, rng } = parts
   const init: HelloInit = {
     networkId: config.networkId,
     profile: config.profile,
@@ -166,20 +161,34 @@ function alwaysServices({
     identifyPush: identifyPush(),
     ping: ping(),
     hello: hello(init),
-    keeper: peerKeeper({
+    keeper: keeper(parts),
+    ...(config.discovery.pex ? { pex: exchange({ book, onAnswer, reporter, clock, rng }) } : {})
+  }
+}
+
+/** The keeper of peers, after hello: libp2p adds each service that it has made to the components. */
+function keeper(parts: Libp2pParts): (components: PeerKeeperComponents) => PeerKeeper {
+  const { config, configured, book, helloMemory, scoreOf, clock, rng } = parts
+  const { target, parallelDials, dialTimeout, wishes } = config.connections
+  const wanted = wantedCapabilities(wishes)
+  return (components) =>
+    peerKeeper({
       book,
-      target: config.connections.target,
+      target,
       limits: connectionLimits(config),
-      parallelDials: config.connections.parallelDials,
-      dialTimeout: config.connections.dialTimeout,
+      parallelDials,
+      dialTimeout,
       configured,
       scoreOf,
+      wishes: () => wanted,
+      capabilities: capabilitiesByHello(
+        helloMemory,
+        (components as PeerKeeperComponents & Pick<NodeServices, 'hello'>).hello
+      ),
       acceptAll: false,
       clock,
       rng
-    }),
-    ...(config.discovery.pex ? { pex: exchange({ book, onAnswer, reporter, clock, rng }) } : {})
-  }
+    })(components)
 }
 
 /** How many connections there may be, as the selection of peers has it. */
@@ -188,7 +197,7 @@ export function connectionLimits({ connections }: Pick<NodeConfig, 'connections'
   return { inbound: maxInbound, outbound: maxOutbound, total: max, minOutbound }
 }
 
-/** Peer exchange, between the keeper and hello: libp2p adds each service that it has made to the components. */
+/** Peer exchange, between the keeper and hello, in the same way. */
 function exchange({
   book,
   onAnswer,

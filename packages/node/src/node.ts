@@ -14,6 +14,7 @@ import type { NodeEvents } from './events.js'
 import { LegacyView } from './legacy-wiring.js'
 import type { NodeServices } from './libp2p.js'
 import type { MessageWatch } from './message-watch.js'
+import type { HelloMemory } from './peer-view-memory.js'
 import { Messages } from './messages.js'
 import { Peers } from './peers.js'
 import type { ReputationWiring } from './reputation-wiring.js'
@@ -44,6 +45,7 @@ export interface NodeParts {
   reputation: StoredReputation
   wiring: ReputationWiring
   messageWatch: MessageWatch
+  helloMemory: HelloMemory
   admission: Admission
   traffic: TrafficMeter
   legacyState: LegacyState | undefined
@@ -97,6 +99,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       clock,
       startedAt: clock.now(),
       dht,
+      memory: parts.helloMemory,
       isRunning: () => this.isRunning
     })
     this.messages = new Messages({

@@ -21,6 +21,11 @@ export class HelloMemory {
     return this.#peers.get(id)
   }
 
+  /** All of them; the one that was in touch last comes last. */
+  entries(): IterableIterator<[string, Acquainted]> {
+    return this.#peers.entries()
+  }
+
   note(id: string, hello: Hello, at: number): void {
     this.#peers.delete(id) // re-inserted at the end: the map is in the order of contact
     if (this.#peers.size >= MAX_REMEMBERED) {

@@ -24,7 +24,7 @@ import { explainPeer, type Explanation } from './explain.js'
 import type { NodeServices } from './libp2p.js'
 import { countPeers, selectPeers, type PeerFilter, type PeersStats } from './peer-filter.js'
 import type { PeerInfo } from './peer-info.js'
-import { HelloMemory } from './peer-view-memory.js'
+import type { HelloMemory } from './peer-view-memory.js'
 import { PeerTags } from './peer-view-tags.js'
 import { PeerView } from './peer-view.js'
 
@@ -42,6 +42,8 @@ export interface PeersParts {
   /** When this node was made, wall clock. */
   startedAt: number
   dht: Pick<DhtDiscovery, 'forget'>
+  /** The hellos of the latest peers. */
+  memory: HelloMemory
   isRunning: () => boolean
 }
 
@@ -69,7 +71,7 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
   readonly #parts: PeersParts
   readonly #refusals = new Map<string, Refusal | { reason: string; message: string }>()
   readonly #tags = new PeerTags()
-  readonly #memory = new HelloMemory()
+  readonly #memory: HelloMemory
   readonly #view: PeerView
   /** Peers that have been told of because they are connected. */
   readonly #connected = new Set<string>()
@@ -78,7 +80,12 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
   constructor(parts: PeersParts) {
     super()
     this.#parts = parts
-    this.#view = new PeerView({ ...parts, tags: this.#tags, memory: this.#memory })
+    this.#memory = parts.memory
+    this.#view = new PeerView({ ...parts, tags: this.#tags })
+    // Before anybody else's listener: what a peer can do is known as soon as it is a peer.
+    parts.libp2p.services.hello.addEventListener('greeted', ({ detail: { connection, hello } }) => {
+      this.#memory.note(connection.remotePeer.toString(), hello, parts.clock.now())
+    })
   }
 
   /** @internal After the node's own listeners: what they change is told of here. */
@@ -98,8 +105,7 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
         this.#tell('updated', id)
       }
     })
-    libp2p.services.hello.addEventListener('greeted', ({ detail: { connection, hello } }) => {
-      this.#memory.note(connection.remotePeer.toString(), hello, clock.now())
+    libp2p.services.hello.addEventListener('greeted', ({ detail: { connection } }) => {
       this.#tell('updated', connection.remotePeer)
     })
     this.#keeper.addEventListener('candidate', ({ detail: { id, added } }) => {

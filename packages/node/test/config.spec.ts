@@ -94,6 +94,25 @@ describe('the predecessors\u2019 variables', () => {
   })
 })
 
+describe('wishes', () => {
+  const wished = (layers: ConfigLayers): unknown => resolve(layers).connections.wishes
+
+  it('are read from code, file, environment and flags alike', () => {
+    const wishes = ['resources:cpu=2', 'tools:a:b=c', 'agents', { kind: 'prompts', name: 'x' } as const]
+    const read = [
+      { kind: 'resources', name: 'cpu', peers: 2 },
+      { kind: 'tools', name: 'a:b=c', peers: 1 },
+      { kind: 'agents', peers: 1 }
+    ]
+    const last = { kind: 'prompts', name: 'x', peers: 1 }
+    expect(wished({ code: { connections: { wishes } } })).toEqual([...read, last])
+    expect(wished({ configFile: file({ connections: { wishes } }) })).toEqual([...read, last])
+    expect(wished({ env: { PENIN_WISHES: 'resources:cpu=2, tools:a:b=c, agents' } })).toEqual(read)
+    expect(wished({ flags: { connections: { wishes: ['agents=3'] } } })).toEqual([{ kind: 'agents', peers: 3 }])
+    expect(wished({})).toEqual([])
+  })
+})
+
 describe('bad settings are one line that names the key, the value and what was expected', () => {
   const cases: Array<[name: string, layers: ConfigLayers, ...parts: string[]]> = [
     ['negative', { code: { connections: { target: -1 } } }, 'connections.target (code): got -1', '0 to 10000'],
@@ -166,6 +185,39 @@ describe('bad settings are one line that names the key, the value and what was e
       'seconds, 1 to 90'
     ],
     ['a switch that is none', { env: { PENIN_MDNS: 'maybe' } }, 'PENIN_MDNS (environment)', 'true or false'],
+    [
+      'a wish that is none',
+      { code: { connections: { wishes: ['cpu'] } } },
+      'connections.wishes.0 (code): got "cpu"',
+      'such as resources:cpu=2'
+    ],
+    ['a wish for nobody', { code: { connections: { wishes: ['tools:x=0'] } } }, 'connections.wishes.0', '1 to 256'],
+    [
+      'a wish for half a peer',
+      { code: { connections: { wishes: [{ kind: 'tools', peers: 0.5 }] } } },
+      'connections.wishes.0.peers',
+      'got 0.5',
+      'whole number'
+    ],
+    [
+      'a wish of a kind that is none',
+      { code: { connections: { wishes: [{ kind: 'cpus' as never }] } } },
+      'connections.wishes.0.kind',
+      'got "cpus"',
+      'agents, tools'
+    ],
+    [
+      'a wish with an unknown key',
+      { code: { connections: { wishes: [{ kind: 'tools', count: 2 } as never] } } },
+      'connections.wishes.0.count',
+      'no such key'
+    ],
+    [
+      'a variable with a wish that is none',
+      { env: { PENIN_WISHES: 'tools:x,cpu=2' } },
+      'PENIN_WISHES (environment)',
+      'got "cpu=2"'
+    ],
     ['an unknown method', { env: { P2P_DISCOVERY_METHOD: 'magic' } }, 'P2P_DISCOVERY_METHOD', 'zeroconf or manual'],
     ['a flag', { flags: { connections: { target: 1e9 } } }, 'connections.target (command line)'],
     ['a missing file', { configFile: '/nowhere/penin.json' }, 'config (config file)', 'ENOENT'],

@@ -263,6 +263,32 @@ describe('what a program hands in', () => {
   })
 })
 
+describe('wishes', () => {
+  it('a node keeps the peer that has what it wants, finds it when it has gone, and dials it again', async () => {
+    const connections = { target: 0 }
+    const [node, able, other] = await Promise.all([
+      start({ connections: { target: 0, max: 4, wishes: ['tools:search'] } }),
+      start({ connections, capabilities: { tools: ['search'] } }),
+      start({ connections, capabilities: { tools: ['paint'] } })
+    ])
+    const isThere = (peer: PeninNode): boolean =>
+      node.peers.list({ connected: true }).some(({ id }) => id.equals(peer.id))
+    const reasons: string[] = []
+    node.addEventListener('dialling', ({ detail }) => reasons.push(detail.reason))
+    await Promise.all([able, other].map(async ({ addresses }) => node.peers.add(String(addresses[0]))))
+    const { keeper } = node.libp2p.services
+    expect([able, other].map(({ id }) => keeper.isWished(id))).toEqual([true, false])
+
+    await Promise.all([able, other].map(async (peer) => peer.libp2p.hangUp(node.id)))
+    await until(() => !isThere(able) && !isThere(other), { message: 'still there' })
+    const found = node.peers.list({ capability: { kind: 'tools', name: 'search' } })
+    expect(found.map(({ id, state }) => [id.toString(), state])).toEqual([[able.id.toString(), 'known']])
+    await until(() => isThere(able), { timeoutMs: 30_000, message: 'not dialled again' })
+    expect(reasons).toEqual(['manual', 'manual', 'capability'])
+    expect(isThere(other)).toBe(false)
+  })
+})
+
 describe('refused bootstrap nodes', () => {
   it('one of another network is a warning, and is not dialled again within the hour, after a new list either', async () => {
     const other = await start({ networkId: 'other' })

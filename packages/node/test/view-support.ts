@@ -11,6 +11,7 @@ import { FakeClock, seededRng } from '@penin/testing'
 import { StreamCloseEvent } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { NodeServices } from '../src/libp2p.js'
+import { HelloMemory } from '../src/peer-view-memory.js'
 import { Peers } from '../src/peers.js'
 import { ReputationWiring } from '../src/reputation-wiring.js'
 
@@ -136,6 +137,7 @@ export class StubNet extends TypedEventEmitter<Libp2pEvents> {
       clock,
       startedAt: clock.now(),
       dht: { forget: async () => undefined },
+      memory: new HelloMemory(),
       isRunning: () => true
     })
     this.peers.listen()

@@ -18,7 +18,7 @@ export interface OutboundCandidate {
   origin: CandidateOrigin
   /** Reputation, 0 to 100. @default 50 */
   score?: number | undefined
-  /** What it said it can do when it last said hello. */
+  /** What it said it can do when it last said hello, as far as it is wanted. */
   capabilities?: readonly string[] | undefined
 }
 

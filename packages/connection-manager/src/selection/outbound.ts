@@ -14,6 +14,9 @@ import { NEUTRAL } from '../reputation/parameters.js'
 /** Replacements under way at once: a network that has just become reachable is not to turn over all connections. */
 const MAX_REPLACEMENTS = 2
 
+/** Dials under way at once for what peers are wanted for, when there are enough peers. */
+const MAX_BEYOND_TARGET = 2
+
 /**
  * Whom to dial now. Pure: the same situation and randomness give the same answer.
  *
@@ -99,19 +102,19 @@ class Plan {
     }
   }
 
-  /** Half of the budget at most: anybody can claim any capability, and is not to be chosen for nothing but that. */
+  /**
+   * Half of the budget at most: anybody can claim any capability, and is not to be chosen for nothing but that. When there
+   * are enough peers, a few come on top as long as the limits leave room: nobody else loses a place by it.
+   */
   addWished(others: readonly OutboundCandidate[]): void {
-    let left = Math.ceil(this.#budget / 2)
+    let left = this.#empty > 0 ? Math.ceil(this.#budget / 2) : this.#beyondTarget()
     for (const { capability, missing } of this.#situation.wishes ?? []) {
       const able = others.filter((peer) => this.#isFresh(peer) && peer.capabilities?.includes(capability) === true)
       let wanted = missing
       for (const candidate of able) {
-        if (
-          wanted > 0 &&
-          left > 0 &&
-          this.#isFresh(candidate) &&
-          this.#addOrdinary(candidate, 'capability', capability)
-        ) {
+        if (wanted > 0 && left > 0 && this.parallel > 0 && this.#isFresh(candidate)) {
+          this.#add(candidate, { reason: 'capability', capability })
+          this.#budget--
           wanted--
           left--
         }
@@ -132,7 +135,11 @@ class Plan {
     const under = [...dialling, ...this.dials]
     const fresh = under.filter(({ reason }) => isOrdinary(reason) && reason !== 'repeat').length
     let left = dialsFor(Math.max(0, this.#empty - fresh - awaited), outcomes) - dialling.filter(isRepeat).length
-    let pool = others.filter(({ id }) => !this.#planned.has(id))
+    const wishes = this.#situation.wishes ?? []
+    const able = wishes.flatMap(({ capability, missing }) =>
+      others.filter(({ capabilities = [] }) => capabilities.includes(capability)).slice(0, missing)
+    )
+    let pool = [...new Set([...able, ...others])].filter(({ id }) => !this.#planned.has(id))
     while (left-- > 0 && pool.length > 0) {
       const next = pool.reduce((a, b) => (this.#countOf(b) < this.#countOf(a) ? b : a))
       if (!this.#addOrdinary(next, 'repeat')) {
@@ -159,12 +166,12 @@ class Plan {
     }
   }
 
-  #addOrdinary(candidate: OutboundCandidate, reason: DialPlanReason, capability?: string): boolean {
+  #addOrdinary(candidate: OutboundCandidate, reason: DialPlanReason): boolean {
     if (this.#budget <= 0 || this.parallel <= 0) {
       return false
     }
     this.#budget--
-    this.#add(candidate, { reason, ...(capability == null ? {} : { capability }) })
+    this.#add(candidate, { reason })
     return true
   }
 
@@ -181,6 +188,12 @@ class Plan {
     if (isGrouped(scope)) {
       this.#groups.set(group, (this.#groups.get(group) ?? 0) + 1)
     }
+  }
+
+  /** Dials that may be started for wishes alone. */
+  #beyondTarget(): number {
+    const underWay = this.#situation.dialling.filter(({ reason }) => reason === 'capability').length
+    return Math.min(MAX_BEYOND_TARGET - underWay, this.#room() - this.dials.length)
   }
 
   #isFresh(candidate: OutboundCandidate): boolean {

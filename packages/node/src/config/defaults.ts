@@ -2,6 +2,7 @@ import { BOOTSTRAP_MAX_PER_SUBNET, MAX_PER_SUBNET, PROFILE_LIMITS } from '@penin
 import { BROADCAST_LIMITS, MESSAGING_LIMITS } from '@penin/messaging'
 import { DEFAULT_MAX_SIZE } from '@penin/peer-store'
 import type { Profile } from './schema.js'
+import type { PeerWish } from './wish.js'
 
 interface BandwidthConfig {
   bytesPerSecond?: number
@@ -38,6 +39,7 @@ export interface NodeConfig {
     minOutbound: number
     overflow: number
     maxPerSubnet: number
+    wishes: PeerWish[]
     geo?: { countryFile?: string; asnFile?: string; maxPerCountry?: number; maxPerAsn?: number }
     parallelDials: number
     dialTimeout: number
@@ -88,6 +90,7 @@ const DEFAULTS: NodeConfig = {
     ...places('standard'),
     overflow: 8,
     maxPerSubnet: MAX_PER_SUBNET,
+    wishes: [],
     parallelDials: 8,
     dialTimeout: 10_000,
     inboundBurst: 32,

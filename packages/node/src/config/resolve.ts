@@ -4,6 +4,7 @@ import { ConfigError, type ConfigSource } from '../errors.js'
 import { profileDefaults, type NodeConfig } from './defaults.js'
 import { readEnvironment, type Environment } from './environment.js'
 import { configSchema, type ConfigInput } from './schema.js'
+import { parseWish, type PeerWish } from './wish.js'
 
 /** The layers of a configuration, strongest first. */
 export interface ConfigLayers {
@@ -161,7 +162,7 @@ function given(layers: readonly Tree[]): Connections {
  * be an error, and asking for more must give more.
  */
 function consistent(config: NodeConfig, explicit: Connections): NodeConfig {
-  const { max, target, minOutbound, maxInbound, maxOutbound } = config.connections
+  const { max, target, minOutbound, maxInbound, maxOutbound, wishes } = config.connections
   const isOwn = explicit.max != null
   const limits = {
     target: Math.min(target, max),
@@ -169,5 +170,10 @@ function consistent(config: NodeConfig, explicit: Connections): NodeConfig {
     maxOutbound: explicit.maxOutbound ?? (isOwn ? max : maxOutbound),
     minOutbound: explicit.minOutbound ?? Math.min(minOutbound, isOwn ? Math.floor(max / 4) : minOutbound, target)
   }
-  return { ...config, connections: { ...config.connections, ...limits } }
+  return { ...config, connections: { ...config.connections, ...limits, wishes: wishes.flatMap(asWish) } }
+}
+
+/** Wishes are checked by now, but still as they were written. */
+function asWish(wish: string | (Omit<PeerWish, 'peers'> & { peers?: number })): PeerWish[] {
+  return typeof wish === 'string' ? [parseWish(wish) ?? []].flat() : [{ ...wish, peers: wish.peers ?? 1 }]
 }

@@ -1,6 +1,7 @@
-import { NETWORK_ID_PATTERN, MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from '@penin/hello'
+import { CAPABILITY_KINDS, NETWORK_ID_PATTERN, MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from '@penin/hello'
 import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
+import { MAX_WISHED_PEERS, parseWish, WISH_EXPECTED } from './wish.js'
 
 /** Extra facts about a setting, for the environment reader and the README's table. */
 declare module 'zod' {
@@ -129,6 +130,25 @@ const udpSchema = z.strictObject(
       .meta({ envSeconds: ['PENIN_DISCOVERY_INTERVAL'] })
   },
   { error: 'true, false or an object' }
+)
+
+const wish = z.union(
+  [
+    z
+      .string({ error: WISH_EXPECTED })
+      .max(256, WISH_EXPECTED)
+      .refine((text) => parseWish(text) != null, WISH_EXPECTED),
+    z.strictObject({
+      kind: z.enum(CAPABILITY_KINDS, { error: CAPABILITY_KINDS.join(', ') }),
+      name: z
+        .string({ error: 'a string' })
+        .min(1, 'a name')
+        .max(MAX_CAPABILITY_BYTES, `at most ${MAX_CAPABILITY_BYTES} bytes`)
+        .optional(),
+      peers: count(1, MAX_WISHED_PEERS).optional()
+    })
+  ],
+  { error: WISH_EXPECTED }
 )
 
 const onOff = <T extends z.ZodType>(schema: T): z.ZodOptional<z.ZodUnion<readonly [z.ZodBoolean, T]>> =>
@@ -263,6 +283,14 @@ export const configSchema = z.strictObject({
           maxPerAsn: count(1, 20_000).optional().describe('Connections of one network (ASN), at most')
         })
         .optional(),
+      wishes: z
+        .array(wish, { error: 'a list of wishes such as resources:cpu=2' })
+        .max(16, 'at most 16 entries')
+        .optional()
+        .describe(
+          'What peers are wanted for, such as resources:cpu=2: those that offer it are dialled first and kept; see Wishes below'
+        )
+        .meta({ env: ['PENIN_WISHES'], flag: '--wish' }),
       parallelDials: count(1, 256).optional().describe('Dials under way, at most'),
       dialTimeout: ms(100, 120_000).optional().describe('For one dial, name look-up and handshake included'),
       inboundBurst: count(1, 100_000).optional().describe('New connections from one address (IPv6: one /64) at once'),
