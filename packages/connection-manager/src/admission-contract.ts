@@ -95,6 +95,11 @@ export interface AdmissionInit {
    * newcomer is refused.
    */
   makeRoom?: ((newcomer: Newcomer) => Promise<boolean>) | undefined
+  /**
+   * Told when a connection that was let in for a short while (see {@link AdmissionInit.overflow}) has got a place that became
+   * free: `surplusOf()` has nothing to say of it any more. It must not throw.
+   */
+  onPromoted?: ((peer: PeerId) => void) | undefined
   /** Told of every refusal. It must not throw. */
   onRefusal?: ((refusal: Refusal) => void) | undefined
   traffic?: TrafficMeter | undefined

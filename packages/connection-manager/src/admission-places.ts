@@ -1,4 +1,4 @@
-import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Connection, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { ConnectionCounts, LimitRefusal } from './selection/index.js'
 
 /** A connection that was let in. */
@@ -28,7 +28,8 @@ export class Places {
   readonly #ordinary: ConnectionCounts = { inbound: 0, outbound: 0 }
   /** Places of those who were exempt when they came; some are exempt only for a moment. */
   readonly #special = new Set<Place>()
-  readonly #surplus = new Map<string, Place>()
+  /** By the `timeline`, which libp2p's finished connection shares with the raw one; the oldest come first. */
+  readonly #surplus = new Map<object, { raw: MultiaddrConnection; place: Place }>()
   #lastKey = 0
 
   constructor(init: PlacesInit) {
@@ -44,15 +45,33 @@ export class Places {
     return counts
   }
 
-  /** Beyond which limit a peer was let in; undefined if it has a place like others, or none. */
-  surplusOf(peer: PeerId): LimitRefusal['reason'] | undefined {
-    return this.#surplus.get(peer.toString())?.surplus
+  /** Beyond which limit a connection was let in; undefined if it has a place like others, or none. */
+  surplusOf({ timeline }: Pick<Connection, 'timeline'>): LimitRefusal['reason'] | undefined {
+    return this.#surplus.get(timeline)?.place.surplus
+  }
+
+  /** Connections that have a place for a short while only. */
+  get surplus(): number {
+    return this.#surplus.size
   }
 
   /** The place is one for a short while. */
-  markSurplus(place: Place, reason: LimitRefusal['reason']): void {
-    place.surplus = reason
-    this.#surplus.set(place.peer.toString(), place)
+  markSurplus(raw: MultiaddrConnection, reason: LimitRefusal['reason']): void {
+    const place = this.#places.get(raw)
+    if (place != null) {
+      place.surplus = reason
+      this.#surplus.set(raw.timeline, { raw, place })
+    }
+  }
+
+  /** The connection that has had a place for a short while for longest, and is not going, has one like others now. */
+  promoteNext(): Place | undefined {
+    const next = [...this.#surplus.values()].find(({ raw }) => raw.status === 'open')
+    if (next != null) {
+      this.#surplus.delete(next.raw.timeline)
+      delete next.place.surplus
+    }
+    return next?.place
   }
 
   has(raw: MultiaddrConnection): boolean {
@@ -84,9 +103,7 @@ export class Places {
       return
     }
     this.#places.delete(raw)
-    if (this.#surplus.get(place.peer.toString()) === place) {
-      this.#surplus.delete(place.peer.toString())
-    }
+    this.#surplus.delete(raw.timeline)
     if (!this.#special.delete(place)) {
       this.#ordinary[place.direction]--
     }

@@ -1,4 +1,4 @@
-import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { RateLimiter, sourceGroup, systemClock } from '@penin/interface'
 import {
@@ -70,6 +70,7 @@ export class Admission {
       onReleased: ({ key }) => {
         subnets?.release(key)
         geo?.release(key)
+        this.#promote()
       }
     })
     this.gater = this.#makeGater()
@@ -80,9 +81,12 @@ export class Admission {
     return this.#places.counts()
   }
 
-  /** Why a peer was let in for a short while only: the limit it is beyond. Tell it, answer it, and let it go. */
-  surplusOf(peer: PeerId): LimitRefusal['reason'] | undefined {
-    return this.#places.surplusOf(peer)
+  /**
+   * Why a connection was let in for a short while only: the limit it is beyond. Tell its peer, answer it, and let it go, unless
+   * a place becomes free meanwhile; see {@link AdmissionInit.onPromoted}.
+   */
+  surplusOf(connection: Pick<Connection, 'timeline'>): LimitRefusal['reason'] | undefined {
+    return this.#places.surplusOf(connection)
   }
 
   /** Inbound handshakes under way. */
@@ -212,8 +216,7 @@ export class Admission {
     if (full != null && (direction === 'outbound' || (this.#init.makeRoom == null && isOver != null))) {
       return this.#refuse({ ...detail(isOver ?? full), ...meeting(direction, peer, remoteAddr) })
     }
-    const place = this.#places.take(raw, peer, direction) // before any waiting: two must not get one place
-    const { key } = place
+    const { key } = this.#places.take(raw, peer, direction) // before any waiting: two must not get one place
     if (!isExempt) {
       this.#init.geo?.admit(key, remoteAddr)
       if (direction === 'inbound') {
@@ -227,8 +230,22 @@ export class Admission {
       this.#places.release(raw)
       return this.#refuse({ ...detail(isOver), ...meeting(direction, peer, remoteAddr) })
     }
-    this.#places.markSurplus(place, full.reason)
+    this.#places.markSurplus(raw, full.reason)
+    this.#promote() // somebody may have gone while room was to be made
     return false
+  }
+
+  /** Places that have become free are for those who were let in for a short while, the first of them first. */
+  #promote(): void {
+    while (this.#places.surplus > 0) {
+      const { inbound, outbound } = this.#places.counts()
+      const settled = { inbound: inbound - this.#places.surplus, outbound }
+      const place = checkLimits('inbound', settled, this.#init.limits) == null ? this.#places.promoteNext() : undefined
+      if (place == null) {
+        return
+      }
+      this.#init.onPromoted?.(place.peer)
+    }
   }
 
   async #finish(direction: Direction, peer: PeerId, raw: MultiaddrConnection): Promise<boolean> {

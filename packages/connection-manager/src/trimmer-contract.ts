@@ -23,12 +23,12 @@ export interface TrimmerInit {
   /** Asked for by the program, or with a request under way: not surplus, for now. */
   isBusy?: ((peer: PeerId) => boolean) | undefined
   /**
-   * Whether Admission let the peer in for a short while only (its `surplusOf()`): it is let go once it has had its time, and
-   * counts towards nothing meanwhile.
+   * Whether Admission let the connection in for a short while only (its `surplusOf()`). A peer that has no other is let go
+   * once it has had its time, and counts towards nothing meanwhile.
    *
    * @default nobody
    */
-  isPassing?: ((peer: PeerId) => boolean) | undefined
+  isPassing?: ((connection: Connection) => boolean) | undefined
   /** Reputation. @default 50 for everybody */
   score?: ((peer: PeerId) => number) | undefined
   /** See {@link EvictionCandidate.lastMessageAt}. */

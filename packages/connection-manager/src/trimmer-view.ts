@@ -29,6 +29,8 @@ interface Whereabouts {
 export interface SeenPeer extends EvictionCandidate, SurplusCandidate {
   peer: PeerId
   score: number
+  /** All its connections were let in for a short while, and it has been told so. */
+  isPassing: boolean
 }
 
 /** Looks at connections, and remembers of each what the choices need. It keeps nothing of those that are gone. */
@@ -74,7 +76,7 @@ export class ConnectionView {
   }
 
   #see(id: string, connections: [Connection, ...Connection[]]): SeenPeer {
-    const { exemption, isBusy, score, lastMessageAt, lastRecordAt, lastUsefulAt } = this.#init
+    const { exemption, isBusy, isPassing, score, lastMessageAt, lastRecordAt, lastUsefulAt } = this.#init
     const peer = connections[0].remotePeer
     const notes = connections.map((connection) => this.note(connection))
     const oldest = notes.reduce((a, b) => (b.connectedAt < a.connectedAt ? b : a))
@@ -82,6 +84,7 @@ export class ConnectionView {
     const exempt = exemption?.(peer)
     const { where = this.#whereabouts(connections[notes.indexOf(oldest)] ?? connections[0]), ...facts } = oldest
     oldest.where = where
+    const isProtected = exempt != null || isBusy?.(peer) === true
     return {
       ...facts,
       ...where,
@@ -93,7 +96,8 @@ export class ConnectionView {
       lastMessageAt: messageAt,
       lastRecordAt: lastRecordAt?.(peer),
       lastUsefulAt: lastUsefulAt == null ? messageAt : lastUsefulAt(peer),
-      isProtected: exempt != null || isBusy?.(peer) === true
+      isProtected,
+      isPassing: !isProtected && connections.every((connection) => isPassing?.(connection) === true)
     }
   }
 

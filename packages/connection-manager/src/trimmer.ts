@@ -89,7 +89,7 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
 
   trim(): void {
     const peers = this.#staying()
-    const settled = peers.filter((peer) => !this.#isPassing(peer))
+    const settled = peers.filter((peer) => !peer.isPassing)
     const chosen = new Map(this.#beyondTarget(settled).map(({ disconnect, reason }) => [disconnect, reason]))
     const others = settled.filter(({ id }) => !chosen.has(id))
     for (const { disconnect, reason } of [...this.#beyondInboundLimits(others), ...this.#passed(peers)]) {
@@ -113,7 +113,7 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
       return own.direction === 'inbound' && this.#replace(own.peer)
     }
     const group = netGroup(address)
-    const settled = peers.filter((other) => !this.#isPassing(other)) // the others hold no place that could be given on
+    const settled = peers.filter((other) => !other.isPassing) // the others hold no place that could be given on
     const victim = chooseInboundVictim(settled, { newcomer: { group } })
     const loser = peers.find(({ id }) => id === victim?.disconnect)
     // One for another of the same group gains nobody anything, and on a private network all would take turns.
@@ -168,16 +168,11 @@ class TrimmerService extends TypedEventEmitter<TrimmerEvents> implements Trimmer
     })
   }
 
-  /** Whether it was let in for a short while, and has been told so. */
-  #isPassing({ peer, isProtected }: SeenPeer): boolean {
-    return isProtected !== true && this.#init.isPassing?.(peer) === true
-  }
-
   /** Their while is over. They go, and nobody who has a place goes for them: else whoever comes late would push it out. */
   #passed(peers: readonly SeenPeer[]): Surplus[] {
     const latest = this.#clock.monotonic() - (this.#init.minAge ?? MIN_AGE)
     return peers
-      .filter((peer) => peer.connectedAt <= latest && this.#isPassing(peer))
+      .filter((peer) => peer.connectedAt <= latest && peer.isPassing)
       .map(({ id }) => ({ disconnect: id, reason: 'over-target' }))
   }
 

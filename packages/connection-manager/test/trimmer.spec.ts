@@ -109,7 +109,7 @@ describe('Trimmer', () => {
   it('lets those go who were let in for a short while, after it, and nobody with a place in their stead', async () => {
     const passing = new Set<string>()
     const limits = { inbound: 2, outbound: 10, total: 2, minOutbound: 0 }
-    const world = new World({ target: 2, limits, isPassing: (peer) => passing.has(nameOf(peer)) })
+    const world = new World({ target: 2, limits, isPassing: ({ remotePeer }) => passing.has(nameOf(remotePeer)) })
     await world.trimmer.start()
     world.connect('a')
     world.connect('b')
@@ -122,6 +122,18 @@ describe('Trimmer', () => {
     world.clock.tick(4_000)
     expect(world.told).toEqual(['c: over-target', 'd: over-target'])
     expect(world.names()).toEqual(['a', 'b'])
+    await world.trimmer.stop()
+  })
+
+  it('does not let a peer go for one connection without a place, if it has another with one', async () => {
+    const passing = new Set<unknown>()
+    const world = new World({ isPassing: (connection) => passing.has(connection) })
+    await world.trimmer.start()
+    world.connect('a')
+    passing.add(world.connect('a')).add(world.connect('b'))
+    world.clock.tick(60_000)
+    expect(world.told).toEqual(['b: over-target'])
+    expect(world.names()).toEqual(['a', 'a'])
     await world.trimmer.stop()
   })
 

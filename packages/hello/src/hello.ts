@@ -110,6 +110,8 @@ export interface HelloService extends Startable, TypedEventTarget<HelloEvents> {
   introduced(connection: Connection): Promise<Acquaintance>
   /** Changes what this node offers and tells all greeted peers, at most once in 10 s. */
   setCapabilities(capabilities: Partial<Capabilities>): void
+  /** Says hello once more on a connection, for what the peer was told has changed: its place, say. It never throws. */
+  renew(connection: Connection): Promise<void>
   readonly own: Hello
 }
 
@@ -223,6 +225,12 @@ class HelloServiceImpl extends TypedEventEmitter<HelloEvents> implements HelloSe
         }
       }
     }, wait)
+  }
+
+  async renew(connection: Connection): Promise<void> {
+    if (this.#stopping != null && this.#entry(connection).acquaintance.state === 'greeted') {
+      await this.#greet(connection)
+    }
   }
 
   /** From here on the peer has time to identify itself and say hello. */

@@ -60,6 +60,23 @@ describe('hello between two plain libp2p nodes', () => {
     expect([states(full), states(guest)]).toEqual([['greeted'], ['greeted']])
   })
 
+  it('says hello anew to a peer that has found a place meanwhile', async () => {
+    let surplus: string | undefined = 'too-many-connections'
+    const [full, guest] = await Promise.all([greeter({ surplusOf: () => surplus }), greeter()])
+    await dial(guest.node, full.node)
+    await untilGreeted(full, guest)
+    surplus = undefined
+    const [connection] = full.node.getConnections()
+    await full.service.renew(connection as Connection)
+    await until(() => guest.greeted.length === 2)
+    expect(guest.greeted[1]).toMatchObject({ changed: false })
+    expect(guest.service.get(full.node.peerId)).not.toHaveProperty('surplus')
+    expect([states(full), states(guest)]).toEqual([['greeted'], ['greeted']])
+    await full.service.stop()
+    await full.service.renew(connection as Connection)
+    expect(guest.greeted).toHaveLength(2)
+  })
+
   it('parts peers of different networks, and tells each the names of both', async () => {
     for (let round = 0; round < 10; round++) {
       const [a, b] = await Promise.all([greeter({ networkId: 'one' }), greeter({ networkId: 'two' })])

@@ -177,6 +177,7 @@ class Startup {
       services: () => this.#node?.libp2p.services,
       messageWatch,
       onRefusal: this.#onRefusal,
+      onPromoted: (id) => this.#node?.onPromoted(id),
       traffic,
       clock: parts.clock,
       rng: parts.rng

@@ -26,6 +26,7 @@ export interface GateParts {
   services: () => NodeServices | undefined
   messageWatch: Pick<MessageWatch, 'look'>
   onRefusal: (refusal: Refusal) => void
+  onPromoted: (id: PeerId) => void
   traffic: TrafficMeter
   clock: Clock
   rng: Rng
@@ -42,7 +43,7 @@ export async function openGeoLimits({ connections }: Pick<NodeConfig, 'connectio
 
 /** The connection gater of a node. */
 export function nodeAdmission(parts: GateParts): Admission {
-  const { config, book, reputation, geo, services, onRefusal, traffic, clock } = parts
+  const { config, book, reputation, geo, services, onRefusal, onPromoted, traffic, clock } = parts
   const { inboundBurst, inboundPerSecond, overflow, maxPerSubnet } = config.connections
   return new Admission({
     limits: connectionLimits(config),
@@ -59,6 +60,7 @@ export function nodeAdmission(parts: GateParts): Admission {
     },
     makeRoom: async (newcomer) => services()?.trimmer.makeRoom(newcomer) ?? false,
     onRefusal,
+    onPromoted,
     traffic,
     clock
   })
@@ -78,7 +80,7 @@ export function trimmerInit(parts: GateParts, admission?: Pick<Admission, 'surpl
       const keeper = services()?.keeper
       return keeper?.isAskedFor(id) === true || keeper?.isWished(id) === true
     },
-    isPassing: (id) => admission?.surplusOf(id) != null,
+    isPassing: (connection) => admission?.surplusOf(connection) != null,
     score: (id) => reputation.score(id),
     lastMessageAt: (id) => messageWatch.look(id).takenAt,
     lastUsefulAt: (id) => messageWatch.look(id).usefulAt,

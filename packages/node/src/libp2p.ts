@@ -152,7 +152,7 @@ function alwaysServices(parts: Libp2pParts): NonNullable<Libp2pOptions['services
     agentVersion: AGENT_VERSION,
     capabilities: config.capabilities,
     allowForeign: foreignPolicy(config),
-    surplusOf: ({ direction, remotePeer }) => (direction === 'inbound' ? admission.surplusOf(remotePeer) : undefined),
+    surplusOf: (connection) => admission.surplusOf(connection),
     reporter,
     clock
   }

@@ -1,7 +1,7 @@
 import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type StoredReputation, type TrafficMeter } from '@penin/connection-manager'
-import type { Capabilities } from '@penin/hello'
+import type { Capabilities, Hello } from '@penin/hello'
 import { deadline, printable, type Clock, type Rng } from '@penin/interface'
 import type { LegacyState } from '@penin/legacy'
 import type { Store, StoredAddressBook, StoreEvent } from '@penin/peer-store'
@@ -22,15 +22,13 @@ import { followUdp } from './udp-wiring.js'
 import { confirmInterfaceAddresses } from './own-addresses.js'
 import { newCounters, type NodeStats } from './stats.js'
 import { VERSION } from './version.js'
+import { Visits } from './visits.js'
 
 /** `stop()` gives libp2p this long to close its connections, in milliseconds; then they are cut. */
 const STOP_BUDGET = 4_000
 
 /** Peers of other networks, and foreign ones where they are not wanted, are not dialled for an hour. */
 const UNWANTED_HOLD = 3_600_000
-
-/** A seed has so long to answer before it is let go, in milliseconds. */
-const SEED_BUDGET = 15_000
 
 /** Warnings kept for those who come late, at most. */
 const MAX_WARNINGS = 100
@@ -69,6 +67,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
   readonly #parts: NodeParts
   readonly #dht: DhtDiscovery
   readonly #wakeUp: WakeUp
+  readonly #visits: Visits
   readonly #stopping = new AbortController()
   readonly #counters = newCounters()
   readonly #startedAt: number
@@ -119,6 +118,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
         this.safeDispatchEvent(name, { detail })
       }
     })
+    this.#visits = new Visits({ libp2p, clock, stopping: this.#stopping.signal })
     this.#wakeUp = new WakeUp({ clock, onWakeUp: this.#onWakeUp })
     parts.wiring.attach(libp2p)
     this.#listen()
@@ -233,6 +233,18 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     await this.stop()
   }
 
+  /** @internal A peer that there was no lasting place for has one now: it is a peer from now on, and is told so. */
+  onPromoted(id: PeerId): void {
+    const { hello } = this.libp2p.services
+    for (const connection of this.libp2p.getConnections(id)) {
+      const acquaintance = hello.acquaintance(connection)
+      if (acquaintance.state === 'greeted' && this.#parts.admission.surplusOf(connection) == null) {
+        this.#onGreeted(connection, acquaintance.hello, false)
+        void hello.renew(connection)
+      }
+    }
+  }
+
   /** @internal */
   warn(message: string): void {
     const { warnings } = this.#parts
@@ -293,7 +305,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     const { keeper, hello, mdns, messages, pex, udp } = this.libp2p.services
     keeper.addEventListener('seed', ({ detail: { connection } }) => {
       if (pex != null) {
-        void this.#askAndRelease(connection) // without pex there is nothing to ask it: it stays, a peer like others
+        void this.#visits.askAndRelease(connection) // without pex there is nothing to ask it: it stays, a peer like others
       }
     })
     keeper.addEventListener('candidate', ({ detail: { id, source, added } }) => {
@@ -330,8 +342,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       }
       this.safeDispatchEvent('message:undelivered', { detail: { id: peer, type, error } })
     })
-    hello.addEventListener('greeted', ({ detail: { connection, changed } }) => {
-      this.#onGreeted(connection, changed)
+    hello.addEventListener('greeted', ({ detail: { connection, hello: theirs, changed } }) => {
+      this.#onGreeted(connection, theirs, changed)
     })
     hello.addEventListener('refused', ({ detail: { connection, reason } }) => {
       this.#onRefused(connection, reason)
@@ -377,16 +389,15 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     }
   }
 
-  #onGreeted(connection: Connection, changed: boolean): void {
-    const { keeper, hello } = this.libp2p.services
+  #onGreeted(connection: Connection, { surplus }: Hello, changed: boolean): void {
+    const { keeper } = this.libp2p.services
     const id = connection.remotePeer
-    const surplus = hello.get(id)?.surplus
     if (surplus != null && keeper.persistenceOf(id) !== 'persistent') {
-      void this.#leave(connection, surplus)
+      this.#leave(connection, surplus)
       return
     }
-    if (connection.direction === 'inbound' && this.#parts.admission.surplusOf(id) != null) {
-      return // it has been told, may ask for peers, and is let go after some seconds
+    if (this.#parts.admission.surplusOf(connection) != null) {
+      return // it has been told, may ask for peers, and is let go after some seconds, unless a place becomes free
     }
     const isNew = !this.#greeted.has(id.toString())
     this.#greeted.add(id.toString())
@@ -441,47 +452,14 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.#parts.book.book.setOwnAddresses(this.addresses)
   }
 
-  /** The other end has no place for this node: it is asked for peers, and left. */
-  async #leave(connection: Connection, surplus: string): Promise<void> {
+  /** The other end has no place for this node. */
+  #leave(connection: Connection, surplus: string): void {
     const id = connection.remotePeer
     const { name, message } = new NoRoomError(id.toString(), surplus)
     this.#counters.peersRefused[name] = (this.#counters.peersRefused[name] ?? 0) + 1
     this.peers.noteRefusal(id, { reason: name, message })
     this.safeDispatchEvent('peer:refused', { detail: { id, name, message } })
-    await this.#ask(connection)
-    this.#hangUp(connection)
-  }
-
-  /** A seed is asked for peers and then let go: its slots are for those who know nobody. */
-  async #askAndRelease(connection: Connection): Promise<void> {
-    await this.#ask(connection)
-    this.libp2p.services.keeper.release(connection.remotePeer)
-  }
-
-  async #ask(connection: Connection): Promise<void> {
-    const { pex } = this.libp2p.services
-    const limit = deadline(this.#parts.clock, SEED_BUDGET, this.#stopping.signal)
-    try {
-      await pex?.ask(connection.remotePeer, { signal: limit.signal })
-    } catch {
-      // told by pex's counters; whatever it was, the peer is not to be held
-    } finally {
-      limit.clear()
-    }
-  }
-
-  /** If both ends have dialled at once, only one of the two connections may be the one that there is no room for. */
-  #hangUp(connection: Connection): void {
-    const { keeper } = this.libp2p.services
-    const { remotePeer: id } = connection
-    const hasOther = this.libp2p.getConnections(id).some((other) => other !== connection && other.status === 'open')
-    if (hasOther && keeper.isAccepted(id)) {
-      connection.close().catch((error: unknown) => {
-        connection.abort(error as Error)
-      })
-    } else {
-      keeper.release(id)
-    }
+    void this.#visits.leave(connection)
   }
 
   readonly #onWakeUp = (reason: NodeEvents['wake-up']['detail']['reason']): void => {

@@ -334,7 +334,7 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
       throw acquaintance.reason
     }
     const { remotePeer: id } = connection
-    const surplus = acquaintance.state === 'greeted' ? hello.get(id)?.surplus : undefined
+    const surplus = acquaintance.state === 'greeted' ? acquaintance.hello.surplus : undefined
     if (surplus != null && !this.#keeper.isAccepted(id)) {
       throw new NoRoomError(id.toString(), surplus)
     }

@@ -7,8 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
 import { dns as createDns, RecordType } from '@multiformats/dns'
+import { hello } from '@penin/hello'
 import { until } from '@penin/testing'
+import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createNode, type NodeOptions, type PeninNode } from '../src/index.js'
 
@@ -253,6 +259,33 @@ describe('what a program hands in', () => {
     expect(late.peers.explain(full.id).reasons[0]).toMatch(
       /^Its last connection is over; next dial in \d+ s or later\.$/
     )
+  })
+
+  it('whom it had no room for is a peer as soon as a place is free, and told so', async () => {
+    const limits = { max: 2, target: 1, maxInbound: 1, minOutbound: 1, overflow: 8 }
+    const [full, first] = [
+      await start({ connections: limits, networkId: 'places' }),
+      await start({ networkId: 'places' })
+    ]
+    await first.peers.add(full.addresses[0]?.toString() ?? '')
+    const guest = await createLibp2p({
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      services: { identify: identify(), hello: hello({ networkId: 'places' }) } // it stays, whatever it is told
+    })
+    try {
+      await guest.dial(full.addresses)
+      await until(() => guest.services.hello.get(full.id)?.surplus === 'too-many-inbound', { message: 'not told' })
+      expect(full.peers.get(guest.peerId).state).toBe('greeting')
+      await first.stop()
+      await until(() => full.peers.get(guest.peerId).state === 'connected', { message: 'not taken' })
+      await until(() => guest.services.hello.get(full.id)?.surplus == null, { message: 'not told that it was' })
+      expect(full.peers.list({ connected: true })).toHaveLength(1)
+      expect(guest.getConnections()).toHaveLength(1)
+    } finally {
+      await guest.stop()
+    }
   })
 
   it('a manual dial gets through on a node that is full', async () => {
