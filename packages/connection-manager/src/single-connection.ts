@@ -31,7 +31,7 @@ export interface SingleConnectionComponents {
 /** What the choice depends on: who dialled, and when. */
 export interface Link {
   direction: 'inbound' | 'outbound'
-  /** When it opened, on this end's clock. */
+  /** When this end has seen it open, monotonic. */
   opened: number
 }
 
@@ -65,6 +65,8 @@ class SingleConnectionService implements SingleConnection {
   readonly #components: SingleConnectionComponents
   readonly #init: Required<SingleConnectionInit>
   readonly #timers = new Map<string, Timer>()
+  /** When each connection was seen for the first time, monotonic: the wall clock, which libp2p notes, may jump. */
+  readonly #seen = new WeakMap<Connection, number>()
   #stopping?: AbortController
 
   constructor(components: SingleConnectionComponents, init: SingleConnectionInit) {
@@ -78,6 +80,9 @@ class SingleConnectionService implements SingleConnection {
     if (this.#stopping == null) {
       this.#stopping = new AbortController()
       this.#components.events.addEventListener('connection:open', this.#onOpen)
+      this.#components.connectionManager.getConnections().forEach((connection) => {
+        this.#seenAt(connection)
+      })
     }
   }
 
@@ -93,11 +98,18 @@ class SingleConnectionService implements SingleConnection {
 
   readonly #onOpen = (event: CustomEvent<Connection>): void => {
     const peer = event.detail.remotePeer
+    this.#seenAt(event.detail)
     // libp2p lists a connection after it has announced it, so the count may still lack this one
     const others = this.#components.connectionManager.getConnections(peer).filter((c) => c !== event.detail)
     if (others.length > 0) {
       this.#schedule(peer, this.#init.settle)
     }
+  }
+
+  #seenAt(connection: Connection): number {
+    const at = this.#seen.get(connection) ?? this.#init.clock.monotonic()
+    this.#seen.set(connection, at)
+    return at
   }
 
   #schedule(peer: PeerId, after: number): void {
@@ -116,7 +128,7 @@ class SingleConnectionService implements SingleConnection {
     const { clock, rng } = this.#init
     const open = this.#components.connectionManager.getConnections(peer).filter((c) => c.status === 'open')
     const ownIdIsSmaller = this.#components.peerId.toString() < peer.toString()
-    const links = open.map((c) => ({ direction: c.direction, opened: c.timeline.open }))
+    const links = open.map((c) => ({ direction: c.direction, opened: this.#seenAt(c) }))
     const survivor = open[chooseSurvivor(links, ownIdIsSmaller)]
     const stopping = this.#stopping
     if (open.length < 2 || survivor == null || stopping == null) {
@@ -144,7 +156,7 @@ class SingleConnectionService implements SingleConnection {
   async #close(peer: PeerId, surplus: Connection[]): Promise<void> {
     const { clock, patience } = this.#init
     for (const connection of surplus) {
-      const age = clock.now() - connection.timeline.open
+      const age = clock.monotonic() - this.#seenAt(connection)
       if (connection.direction === 'inbound' && age < patience) {
         this.#schedule(peer, patience)
         continue
