@@ -14,6 +14,7 @@ import { Handshakes } from './admission-handshakes.js'
 import { Places } from './admission-places.js'
 import { asPeerId } from './peer-address.js'
 import { checkLimits, type ConnectionCounts, type LimitRefusal } from './selection/index.js'
+import { withoutOverflow } from './selection/limits.js'
 
 export * from './admission-contract.js'
 
@@ -265,18 +266,14 @@ export class Admission {
     }
   }
 
-  /**
-   * Inbound connections in the overflow take no outbound place: what the limits leave to outbound ones stays theirs.
-   */
   #checkLimits(direction: Direction, overflow = 0): LimitRefusal | undefined {
     const { limits } = this.#init
-    const { inbound, outbound } = this.#places.counts()
+    const counts = this.#places.counts()
     if (direction === 'outbound') {
-      const ordinary = Math.min(limits.inbound, Math.max(0, limits.total - Math.max(limits.minOutbound, outbound)))
-      return checkLimits(direction, { inbound: Math.min(inbound, ordinary), outbound }, limits)
+      return checkLimits(direction, withoutOverflow(counts, limits), limits)
     }
     const hard = { ...limits, inbound: limits.inbound + overflow, total: limits.total + overflow }
-    return checkLimits(direction, { inbound, outbound }, hard)
+    return checkLimits(direction, counts, hard)
   }
 
   #isExempt(peer: PeerId, direction: Direction): boolean {

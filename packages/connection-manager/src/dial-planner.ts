@@ -4,6 +4,8 @@ import { addressScope, type Rng } from '@penin/interface'
 import type { ConfiguredEntry, ConfiguredPeers, Persistence } from './configured-peers.js'
 import type { DialMemory } from './dial-memory.js'
 import type { DialReason } from './keeper-contract.js'
+import type { DialTarget } from './dialler.js'
+import { ExpectedPeers } from './expected-peers.js'
 import type { Holds } from './holds.js'
 import type { Links } from './links.js'
 import { DIALLED_SCOPES, type BookedPeer, type Excluded, type PeerBook } from './peer-book.js'
@@ -32,7 +34,7 @@ export interface DialPlannerParts {
 /** A dial to be made now: to a configured peer or to one of the book. */
 export type NextDial =
   | { reason: ConfiguredEntry['persistence']; entry: ConfiguredEntry }
-  | { reason: Exclude<DialReason, 'manual'>; peer: BookedPeer; replaces?: string }
+  | ({ reason: Exclude<DialReason, 'manual'>; peer: BookedPeer } & Pick<PlannedOutbound, 'replaces' | 'makesRoom'>)
 
 /** The book is asked for so many peers at least, or groups that have a candidate may not be among them. */
 const MIN_CHOICE = 64
@@ -57,13 +59,14 @@ export class DialPlanner {
   readonly #parts: DialPlannerParts
   readonly #underWay = new Map<string, DialUnderWay>()
   #anchors: readonly BookedPeer[]
-  #nameless = 0
+  readonly #expected: ExpectedPeers
   #dials = 0
   #successes = 0
 
   constructor(parts: DialPlannerParts) {
     this.#parts = parts
     this.#anchors = parts.book.anchors()
+    this.#expected = new ExpectedPeers(parts.links)
   }
 
   /** Dials under way. */
@@ -71,9 +74,9 @@ export class DialPlanner {
     return this.#underWay.size
   }
 
-  /** Whether an address of the configuration is being dialled for whoever answers there. */
-  get isNamelessUnderWay(): boolean {
-    return this.#nameless > 0
+  /** Whether an address of the configuration is being dialled at which the peer may be the one who answers. */
+  isExpected(id: PeerId): boolean {
+    return this.#expected.has(id)
   }
 
   isUnderWay(id: string): boolean {
@@ -136,8 +139,8 @@ export class DialPlanner {
     )
   }
 
-  /** A dial begins. @returns what to call with how it ended */
-  begin(target: { id?: PeerId; addresses?: readonly Multiaddr[] }, reason: DialReason): (isSuccess: boolean) => void {
+  /** A dial begins at `at`, monotonic. @returns what to call with how it ended */
+  begin(target: DialTarget, reason: DialReason, at: number): (isSuccess: boolean) => void {
     const id = nameOf(target)
     const [address] = target.addresses ?? []
     const dial: DialUnderWay = {
@@ -146,11 +149,10 @@ export class DialPlanner {
       peer: target.id == null ? undefined : this.#parts.book.get(target.id),
       address
     }
-    const nameless = target.id == null && isLasting(reason) ? 1 : 0
+    const endNameless = target.id == null && isLasting(reason) ? this.#expected.expect(target, at) : undefined
     this.#underWay.set(id, dial)
-    this.#nameless += nameless
     return (isSuccess) => {
-      this.#nameless -= nameless
+      endNameless?.()
       if (this.#underWay.get(id) === dial) {
         this.#underWay.delete(id)
       }
@@ -229,10 +231,10 @@ function scopeOf({ addresses }: BookedPeer): PeerScope {
 }
 
 function resolve(dial: PlannedOutbound, due: readonly ConfiguredEntry[], peers: readonly BookedPeer[]): NextDial {
-  const { reason, replaces } = dial
+  const { reason, replaces, makesRoom } = dial
   if (isLasting(reason) || reason === 'seed') {
     return { reason, entry: due.find((entry) => nameOf(entry) === dial.dial) as ConfiguredEntry }
   }
   const peer = peers.find(({ id }) => id === dial.dial) as BookedPeer
-  return { reason, peer, ...(replaces == null ? {} : { replaces }) }
+  return { reason, peer, ...(replaces && { replaces }), ...(makesRoom && { makesRoom }) }
 }

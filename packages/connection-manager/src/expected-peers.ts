@@ -1,18 +1,42 @@
 import type { PeerId } from '@libp2p/interface'
+import { ipOf } from '@penin/interface'
+import type { DialTarget } from './dialler.js'
+import type { Links } from './links.js'
+
+interface Expected {
+  id: PeerId | undefined
+  /** IP addresses that are dialled. */
+  ips: readonly string[]
+  /** Monotonic. */
+  since: number
+}
 
 /** Whom somebody waits for: peers by name, or whoever answers at an address. */
 export class ExpectedPeers {
-  readonly #expected: Array<PeerId | undefined> = []
+  readonly #expected = new Set<Expected>()
 
-  /** The peer is expected, or without an id anybody, until what is returned is called. */
-  expect(id: PeerId | undefined): () => void {
-    this.#expected.push(id)
+  constructor(private readonly links: Links) {}
+
+  /** The peer is dialled from `since` on, monotonic, until what is returned is called. */
+  expect({ id, addresses = [] }: DialTarget, since: number): () => void {
+    const expected = { id, ips: addresses.flatMap((address) => ipOf(address)?.ip ?? []), since }
+    this.#expected.add(expected)
     return () => {
-      this.#expected.splice(this.#expected.indexOf(id), 1)
+      this.#expected.delete(expected)
     }
   }
 
+  /**
+   * Whether the peer is dialled, or may be the one who answers at an address without a name: that is nobody who was connected
+   * before, unless from there.
+   */
   has(id: PeerId): boolean {
-    return this.#expected.some((other) => other == null || other.equals(id))
+    return [...this.#expected].some((expected) => {
+      if (expected.id != null) {
+        return expected.id.equals(id)
+      }
+      const link = this.links.get(id.toString())
+      return link == null || link.connectedAt >= expected.since || (link.ip != null && expected.ips.includes(link.ip))
+    })
   }
 }

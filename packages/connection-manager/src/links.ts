@@ -1,5 +1,5 @@
 import type { Connection } from '@libp2p/interface'
-import { observedScope } from '@penin/interface'
+import { ipOf, observedScope } from '@penin/interface'
 import { netGroup } from './selection/groups.js'
 import type { ConnectionCounts } from './selection/limits.js'
 import type { OutboundPeer } from './selection/outbound-situation.js'
@@ -10,6 +10,8 @@ const GREETING_TIME = 20_000
 /** A connected peer; however many connections it has for a moment, it counts once. */
 export interface Link extends OutboundPeer {
   readonly direction: 'inbound' | 'outbound'
+  /** The IP address at the other end. */
+  readonly ip: string | undefined
 }
 
 /** Who is connected, and which of them are greeted peers. As bounded as libp2p's connections are. */
@@ -30,8 +32,22 @@ export class Links {
     return this.#accepted.has(id)
   }
 
+  get(id: string): Link | undefined {
+    return this.#open.get(id)
+  }
+
   open(id: string, { direction, remoteAddr }: Pick<Connection, 'direction' | 'remoteAddr'>, connectedAt: number): void {
-    this.#open.set(id, { id, direction, connectedAt, group: netGroup(remoteAddr), scope: observedScope(remoteAddr) })
+    const [group, scope] = [netGroup(remoteAddr), observedScope(remoteAddr)]
+    this.#open.set(id, { id, direction, connectedAt, group, scope, ip: ipOf(remoteAddr)?.ip })
+  }
+
+  /** One of several connections to a peer has been closed: the link is what is left of them. */
+  reduce(id: string, left: ReadonlyArray<Pick<Connection, 'direction' | 'remoteAddr'>>): void {
+    const link = this.#open.get(id)
+    const survivor = left.find(({ direction }) => direction === 'outbound') ?? left[0]
+    if (link != null && survivor != null) {
+      this.open(id, survivor, link.connectedAt)
+    }
   }
 
   accept(id: string): void {

@@ -6,6 +6,7 @@ import { chooseAnchors } from './anchors.js'
 import { ConfiguredPeers, type ConfiguredEntry, type ConfiguredPeer, type Persistence } from './configured-peers.js'
 import { DialMemory, type DialState } from './dial-memory.js'
 import { BookedDialler } from './booked-dialler.js'
+import { Departures } from './departures.js'
 import { Dialler, type DialTarget } from './dialler.js'
 import { ExpectedPeers } from './expected-peers.js'
 import { Feelers } from './feelers.js'
@@ -17,12 +18,15 @@ import type { DialReason, PeerKeeperComponents, PeerKeeperEvents, PeerKeeperInit
 import { Learner } from './learned-candidate.js'
 import type { BookedPeer, Excluded } from './peer-book.js'
 import { NEUTRAL } from './reputation/parameters.js'
+import type { PlannedOutbound } from './selection/outbound-situation.js'
 import { DialPlanner } from './dial-planner.js'
 import { Strangers } from './strangers.js'
 import { NO_CAPABILITIES, Wishes } from './wishes.js'
 
 /** Milliseconds between two clear-outs of the address book. */
 const EXPIRE_INTERVAL = 10_000
+
+type BookedDial = { peer: BookedPeer; reason: DialReason } & Pick<PlannedOutbound, 'replaces' | 'makesRoom'>
 
 /**
  * Keeps this node connected: takes candidates from every source into the address book, dials peers from there until there
@@ -40,15 +44,10 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   readonly #strangers: Strangers
   readonly #wishes: Wishes
   /** Whom the program is dialling. */
-  readonly #manual = new ExpectedPeers()
-  /** Peers that are being let go on purpose. */
-  readonly #released = new Set<string>()
-  /** Peers that were dialled only to see whether they answer. */
-  readonly #probed = new Set<string>()
+  readonly #manual: ExpectedPeers
+  readonly #departures: Departures
   /** Connections to seeds that have been told of. */
   readonly #seeds = new WeakSet<Connection>()
-  /** Peers that go once another one is there, by the id of that one. */
-  readonly #replaces = new Map<string, string>()
   #planner: DialPlanner
   #feelers?: Feelers
   #stopping?: AbortController
@@ -80,6 +79,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     const { clock, rng, book, dialTimeout } = this.#init
     this.#configured = new ConfiguredPeers(rng)
     this.#memory = new DialMemory(rng)
+    this.#manual = new ExpectedPeers(this.#links)
+    const { connectionManager, peerStore } = components
+    this.#departures = new Departures({ connectionManager, links: this.#links, clock })
     this.#dials = new BookedDialler({
       dialler: new Dialler(components, clock, dialTimeout),
       book,
@@ -89,7 +91,6 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       onStart: (detail) => this.safeDispatchEvent('dialling', { detail }),
       onEnd: (detail) => this.safeDispatchEvent('dial', { detail })
     })
-    const { peerStore } = components
     const isPeer = (id: PeerId): boolean => this.isAccepted(id)
     this.#learner = new Learner({ peerStore, book, isPeer, addCandidate: this.addCandidate.bind(this) })
     const isKnown = (id: PeerId): boolean => book.get(id) != null || this.#links.has(id.toString())
@@ -122,10 +123,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#stopping = new AbortController()
     const { clock, rng, tick, book, feelerInterval } = this.#init
     this.#isolatedSince = this.#expiredAt = clock.monotonic()
-    this.#components.events.addEventListener('peer:connect', this.#onConnect)
-    this.#components.events.addEventListener('peer:disconnect', this.#onDisconnect)
-    this.#components.events.addEventListener('peer:identify', this.#learner.onIdentify)
-    this.#components.events.addEventListener('peer:update', this.#onWritten)
+    this.#listen('addEventListener')
     this.#planner = this.#newPlanner()
     this.#feelers = new Feelers(book, rng, feelerInterval, clock.monotonic())
     this.configure(this.#init.configured)
@@ -136,19 +134,14 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   stop(): void {
-    this.#components.events.removeEventListener('peer:connect', this.#onConnect)
-    this.#components.events.removeEventListener('peer:disconnect', this.#onDisconnect)
-    this.#components.events.removeEventListener('peer:identify', this.#learner.onIdentify)
-    this.#components.events.removeEventListener('peer:update', this.#onWritten)
+    this.#listen('removeEventListener')
     this.#stopping?.abort()
     this.#stopping = undefined
     this.#timer?.clear()
     this.#soon?.clear()
     this.#timer = this.#soon = undefined
     this.#links.clear()
-    this.#released.clear()
-    this.#replaces.clear()
-    this.#probed.clear()
+    this.#departures.clear()
     this.#strangers.clear()
   }
 
@@ -185,7 +178,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
    * @throws what {@link Dialler.dial} throws
    */
   async dial(target: DialTarget, options: AbortOptions & { source?: PeerSource } = {}): Promise<Connection> {
-    const end = this.#manual.expect(target.id)
+    const end = this.#manual.expect(target, this.#init.clock.monotonic())
     try {
       const connection = await this.#dial(target, 'manual', options.signal)
       this.#holds.delete(connection.remotePeer)
@@ -206,7 +199,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** Limits do not apply to a dial that the program waits for, to whoever answers at a configured address, and to feelers. */
   isBeyondLimits(id: PeerId): boolean {
-    return this.isAskedFor(id) || this.#planner.isNamelessUnderWay || this.#probed.has(id.toString())
+    return this.isAskedFor(id) || this.#planner.isExpected(id) || this.#departures.isProbe(id.toString())
   }
 
   /** True for a connected peer that is wanted for what it can do; it is not surplus as long as that is so. */
@@ -233,7 +226,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#isolatedSince = clock.monotonic()
     void this.#learner.learn(connection)
     this.#endProbe(id)
-    this.#endReplacement(key)
+    this.#departures.noteArrival(key)
     this.#tellOfSeed(connection)
     this.#lookSoon()
   }
@@ -260,11 +253,7 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
 
   /** Closes the connection to a peer that is not needed, without blame. It is not dialled for the next ten minutes. */
   release(id: PeerId): void {
-    const key = id.toString()
-    if (this.#links.has(key)) {
-      this.#released.add(key)
-      void this.#components.connectionManager.closeConnections(id).catch(() => undefined)
-    }
+    void this.#departures.letGo(id)
   }
 
   /** Why a peer is not dialled for a while, known or not. */
@@ -309,6 +298,15 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     this.#lookSoon()
   }
 
+  #listen(how: 'addEventListener' | 'removeEventListener'): void {
+    const { events } = this.#components
+    events[how]('peer:connect', this.#onConnect)
+    events[how]('connection:close', this.#onClose)
+    events[how]('peer:disconnect', this.#onDisconnect)
+    events[how]('peer:identify', this.#learner.onIdentify)
+    events[how]('peer:update', this.#onWritten)
+  }
+
   readonly #onConnect = ({ detail: id }: CustomEvent<PeerId>): void => {
     const [connection] = this.#components.connectionManager.getConnections(id)
     if (connection == null) {
@@ -320,14 +318,21 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
   }
 
+  readonly #onClose = ({ detail: closed }: CustomEvent<Connection>): void => {
+    const { remotePeer: id } = closed
+    const all = this.#components.connectionManager.getConnections(id)
+    this.#links.reduce(
+      id.toString(),
+      all.filter((connection) => connection !== closed && connection.status === 'open')
+    )
+  }
+
   readonly #onDisconnect = ({ detail: id }: CustomEvent<PeerId>): void => {
     const key = id.toString()
     const at = this.#init.clock.monotonic()
     const wasPeer = this.#links.isAccepted(key)
     const link = this.#links.close(key)
-    this.#probed.delete(key)
-    this.#replaces.delete(key)
-    const wasLetGo = this.#released.delete(key)
+    const wasLetGo = this.#departures.noteEnd(key)
     const parts = { book: this.#init.book, memory: this.#memory, configured: this.#configured }
     noteLinkEnd(parts, id, { link, wasLetGo, isOnline: this.#links.peers > 0, at })
     void this.#strangers.forget(id)
@@ -360,13 +365,13 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
       if ('entry' in dial) {
         void this.#dialConfigured(dial.entry)
       } else {
-        void this.#dialBooked(dial.peer, dial.reason, dial.replaces)
+        void this.#dialBooked(dial)
       }
     }
     const exclude: Excluded = { has: (id) => !this.#planner.isFree(id, at) }
     const probe = this.dialling < parallelDials ? this.#feelers?.due(at, exclude, this.peerCount < target) : undefined
     if (probe != null) {
-      void this.#dialBooked(probe.peer, probe.reason)
+      void this.#dialBooked(probe)
     }
     if (plan.length === 0 && this.#links.peers < target && at - this.#starvedAt >= 10_000) {
       this.#starvedAt = at
@@ -411,10 +416,16 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   }
 
   /** The one place where dials begin. */
-  async #dial(target: DialTarget, reason: DialReason, signal?: AbortSignal): Promise<Connection> {
-    const end = this.#planner.begin(target, reason)
+  async #dial(
+    target: DialTarget,
+    reason: DialReason,
+    signal?: AbortSignal,
+    first?: () => Promise<void>
+  ): Promise<Connection> {
+    const end = this.#planner.begin(target, reason, this.#init.clock.monotonic())
     let isSuccess = false
     try {
+      await first?.()
       const connection = await this.#dials.dial(target, reason, signal)
       isSuccess = true
       return connection
@@ -423,24 +434,25 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
     }
   }
 
-  async #dialBooked(peer: BookedPeer, reason: DialReason, replaces?: string): Promise<void> {
+  async #dialBooked({ peer, reason, replaces, makesRoom }: BookedDial): Promise<void> {
     const id = asPeerId(peer.id)
     if (id == null) {
       this.#init.book.remove(peer.id) // nobody can be there
       return
     }
-    if (replaces != null) {
-      this.#replaces.set(peer.id, replaces)
+    const replaced = asPeerId(replaces ?? '')
+    if (replaces != null && makesRoom !== true) {
+      this.#departures.replace(peer.id, replaces)
     }
+    const first = replaced != null && makesRoom === true ? async () => this.#departures.letGo(replaced) : undefined
     if (reason === 'feeler' || reason === 'test') {
-      this.#probed.add(peer.id)
+      this.#departures.probe(peer.id)
     }
     try {
-      await this.#dial({ id }, reason, this.#stopping?.signal)
+      await this.#dial({ id }, reason, this.#stopping?.signal, first)
       this.#endProbe(id)
     } catch {
-      this.#probed.delete(peer.id)
-      this.#replaces.delete(peer.id)
+      this.#departures.noteFailure(peer.id)
       await this.#strangers.forget(id)
     }
   }
@@ -448,18 +460,9 @@ export class PeerKeeper extends TypedEventEmitter<PeerKeeperEvents> implements C
   /** A peer that has answered, and was dialled for nothing else, is let go; unless peers are missing. */
   #endProbe(id: PeerId): void {
     const key = id.toString()
-    const isOver = this.isAccepted(id) && !this.isDialling(id) && this.#probed.delete(key)
+    const isOver = this.isAccepted(id) && !this.isDialling(id) && this.#departures.endProbe(key)
     if (isOver && this.peerCount > this.target && !this.isWished(id)) {
       this.release(id)
-    }
-  }
-
-  /** A peer of a group that had none is there: the repeat of another group whose place it takes goes. */
-  #endReplacement(key: string): void {
-    const replaced = asPeerId(this.#replaces.get(key) ?? '')
-    this.#replaces.delete(key)
-    if (replaced != null) {
-      this.release(replaced)
     }
   }
 

@@ -89,6 +89,9 @@ export function alone(
     keeper,
     book,
     dials,
-    held: () => events.listenerCount('peer:connect') + events.listenerCount('peer:disconnect')
+    held: () =>
+      (['peer:connect', 'connection:close', 'peer:disconnect', 'peer:identify', 'peer:update'] as const)
+        .map((type) => events.listenerCount(type))
+        .reduce((sum, count) => sum + count)
   }
 }

@@ -60,7 +60,8 @@ describe('how many are dialled', () => {
     ['the outbound minimum, whatever comes in', { counts: { inbound: 40, outbound: 0 }, min: 5 }, 5],
     ['no more than at once', { maxParallel: 3 }, 3],
     ['no more than the outbound limit', { limit: 4 }, 4],
-    ['no more than the total leaves', { counts: { inbound: 97, outbound: 0 }, min: 10 }, 3],
+    ['no more than the total leaves', { counts: { inbound: 50, outbound: 47 }, target: 200, limit: 60 }, 3],
+    ['as if surplus inbound connections were not there', { counts: { inbound: 97, outbound: 0 }, min: 10 }, 10],
     ['all three times, when less than a third succeed', { outcomes: { dials: 30, successes: 9 } }, 24],
     ['no more than missing, when a third succeeds', { outcomes: { dials: 30, successes: 10 } }, 8],
     ['no more than missing, while nothing is known of success', { outcomes: { dials: 9, successes: 0 } }, 8],
@@ -255,6 +256,19 @@ describe('repeats are replaced', () => {
     connected('young', { group: '203.0', score: 20, connectedAt: 4 }),
     ...Array.from({ length: 4 }, (_, n) => connected(`other${n}`))
   ]
+
+  it('before the dial where there is no room for both, and then only for peers that this node has reached itself', () => {
+    const limits = { ...PREDECESSOR_LIMITS, minOutbound: 0, outbound: 9 }
+    const list = [candidate('c0'), candidate('c1')]
+    expect(plan({ candidates: list, outbound, limits })).toMatchObject([
+      { dial: 'c0', replaces: 'young' },
+      { dial: 'c1', replaces: 'bad', makesRoom: true }
+    ])
+    expect(plan({ candidates: list, outbound, limits })[0]).not.toHaveProperty('makesRoom')
+    const full = { outbound, limits: { ...limits, outbound: 8 } }
+    expect(plan({ ...full, candidates: list }).map(({ makesRoom }) => makesRoom)).toEqual([true, true])
+    expect(plan({ ...full, candidates: [candidate('made up', { origin: 'new' })] })).toEqual([])
+  })
 
   it('as soon as another group has a candidate, the worst and youngest first, two at once', () => {
     expect(plan({ candidates: candidates(5), outbound })).toEqual([

@@ -31,6 +31,15 @@ export interface ConnectionCounts {
   outbound: number
 }
 
+/**
+ * The counts as outbound connections have to see them: inbound ones beyond their limits, which are there for a short while,
+ * take no outbound place. What the limits leave to outbound ones stays theirs.
+ */
+export function withoutOverflow({ inbound, outbound }: ConnectionCounts, limits: ConnectionLimits): ConnectionCounts {
+  const ordinary = Math.min(limits.inbound, Math.max(0, limits.total - Math.max(limits.minOutbound, outbound)))
+  return { inbound: Math.min(inbound, ordinary), outbound }
+}
+
 /** Which limit was met, and where it stands. */
 export interface LimitRefusal {
   reason: 'too-many-inbound' | 'too-many-outbound' | 'too-many-connections'

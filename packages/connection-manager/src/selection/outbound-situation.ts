@@ -91,6 +91,8 @@ export interface PlannedOutbound {
   scope: PeerScope
   /** With `capability`: which one. */
   capability?: string
-  /** With `diversity`: the peer to let go when this one has connected, or before the dial if there is no room for both. */
+  /** With `diversity`: the peer to let go when this one has connected. */
   replaces?: string
+  /** There is no room for both: the other peer is to be let go before the dial. */
+  makesRoom?: true
 }

@@ -8,6 +8,7 @@ import type {
   OutboundSituation,
   PlannedOutbound
 } from './outbound-situation.js'
+import { withoutOverflow } from './limits.js'
 import { dialsFor } from './overshoot.js'
 import { NEUTRAL } from '../reputation/parameters.js'
 
@@ -149,6 +150,10 @@ class Plan {
     }
   }
 
+  /**
+   * Where there is room for both the repeat goes when the other peer is there. On a full node it has to go before, and then
+   * only for a peer that this node has reached itself: or whoever makes up addresses of many groups could cost it its peers.
+   */
   addReplacements(others: readonly OutboundCandidate[]): void {
     if (this.#empty > 0) {
       return
@@ -160,8 +165,11 @@ class Plan {
       if (replaceable.length === 0 || this.parallel <= 0) {
         return
       }
-      if (this.#isFresh(candidate) && isGrouped(candidate.scope)) {
-        this.#add(candidate, { reason: 'diversity', replaces: (replaceable.shift() as OutboundPeer).id })
+      const makesRoom = this.#room() <= this.dials.filter((dial) => dial.makesRoom !== true).length
+      const isKnown = candidate.origin === 'tried' || !makesRoom
+      if (isKnown && this.#isFresh(candidate) && isGrouped(candidate.scope)) {
+        const replaces = (replaceable.shift() as OutboundPeer).id
+        this.#add(candidate, { reason: 'diversity', replaces, ...(makesRoom ? { makesRoom } : {}) })
       }
     }
   }
@@ -177,7 +185,7 @@ class Plan {
 
   #add(
     { id, group, scope }: OutboundCandidate,
-    why: Pick<PlannedOutbound, 'reason' | 'capability' | 'replaces'>
+    why: Pick<PlannedOutbound, 'reason' | 'capability' | 'replaces' | 'makesRoom'>
   ): void {
     this.dials.push({ dial: id, group, scope, ...why })
     this.#planned.add(id)
@@ -207,8 +215,8 @@ class Plan {
   /** What the hard limits leave, with every dial under way counted as if it had succeeded. */
   #room(): number {
     const { counts, limits, dialling } = this.#situation
-    const total = counts.inbound + counts.outbound
-    return Math.min(limits.outbound - counts.outbound, limits.total - total) - dialling.length
+    const { inbound, outbound } = withoutOverflow(counts, limits)
+    return Math.min(limits.outbound - outbound, limits.total - inbound - outbound) - dialling.length
   }
 }
 
