@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { InletStream } from './inlet-stream.js'
 import type { Lane } from './lane.js'
+import type { ReceivedPayload } from './received-payload.js'
 import type { MessageType } from './types.js'
 
 /** A message as its handler gets it. */
@@ -13,7 +14,10 @@ export interface Message {
    * programs that want to be sure themselves.
    */
   readonly id: string
-  /** The payload. It may be part of a larger buffer: copy what is kept for long. */
+  /**
+   * The payload. It may be part of a larger buffer: copy what is kept for long. A long one may have come in parts; these
+   * are put together when this is first asked for, but not for `text()` and `json()`.
+   */
   readonly bytes: Uint8Array
   /** When it expires, in milliseconds of this node's wall clock; undefined if its sender did not say. */
   readonly expires: number | undefined
@@ -42,7 +46,7 @@ export class Incoming implements Message {
     readonly from: PeerId,
     readonly type: MessageType | string,
     readonly number: number,
-    public bytes: Uint8Array,
+    public payload: ReceivedPayload,
     /** Bytes before compression, if it is compressed. */
     public size: number,
     readonly lane: Lane,
@@ -55,7 +59,11 @@ export class Incoming implements Message {
 
   /** Bytes that it takes of the window. */
   get weight(): number {
-    return this.size >= 0 ? this.size : this.bytes.length
+    return this.size >= 0 ? this.size : this.payload.length
+  }
+
+  get bytes(): Uint8Array {
+    return this.payload.bytes()
   }
 
   get id(): string {
@@ -76,7 +84,7 @@ export class Incoming implements Message {
   }
 
   text(): string {
-    return decoder.decode(this.bytes)
+    return decoder.decode(this.payload.lend())
   }
 
   json(): unknown {

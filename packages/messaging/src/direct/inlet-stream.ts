@@ -47,10 +47,17 @@ export class InletStream {
     private readonly events: InletStreamEvents,
     private readonly statistics: Statistics
   ) {
-    this.#splitter = new FrameSplitter(maxPayload + MAX_HEADER_BYTES, (bytes, from, to) => {
-      this.#reader.read(bytes, from, to)
-      events.onFrame(this.#reader)
-    })
+    this.#splitter = new FrameSplitter(
+      maxPayload + MAX_HEADER_BYTES,
+      (bytes, from, to) => {
+        this.#reader.read(bytes, from, to)
+        events.onFrame(this.#reader)
+      },
+      (parts) => {
+        this.#reader.readParts(parts)
+        events.onFrame(this.#reader)
+      }
+    )
     // While it is paused, an honest sender fills this no further than its window allows, frames and all.
     stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, 2 * (windowBytes + maxPayload))
     stream.addEventListener('message', this.#onMessage)

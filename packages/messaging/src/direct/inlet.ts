@@ -8,6 +8,7 @@ import { Incoming } from './incoming.js'
 import { InletStream } from './inlet-stream.js'
 import { IN_PROGRESS, Lane, REFUSED, TAKEN, UNKNOWN } from './lane.js'
 import { MESSAGE_OVERHEAD } from './limits.js'
+import { ReceivedPayload } from './received-payload.js'
 import { reportBreach } from './reports.js'
 import type { Statistics } from './statistics.js'
 import type { Surroundings } from './surroundings.js'
@@ -204,7 +205,7 @@ export class Inlet {
     }
     const type = stream.typeOf(frame)
     const { id, size } = frame
-    const weight = size >= 0 ? size : frame.payload.length
+    const weight = size >= 0 ? size : frame.payloadLength
     this.#enterWindow(stream, weight)
     this.#chunkMessages++
     const before = side.lane.admit(id)
@@ -217,7 +218,7 @@ export class Inlet {
       this.peer,
       type,
       id,
-      frame.payload,
+      new ReceivedPayload(frame.payload, frame.rest),
       size,
       side.lane,
       isDurable,
@@ -265,7 +266,7 @@ export class Inlet {
   }
 
   #onResponse(message: Incoming, epoch: Uint8Array, id: number): void {
-    const payload = message.size < 0 ? message.bytes : decompress(message.bytes, message.size)
+    const payload = message.size < 0 ? message.bytes : decompress(message.payload.lend(), message.size)
     if (payload === undefined) {
       this.#settle(message, BAD_PAYLOAD)
       this.#onBomb(message)
@@ -339,11 +340,8 @@ export class Inlet {
     if (message.held > 0) {
       return
     }
-    const { bytes } = message
-    if (bytes.buffer.byteLength > bytes.length * 2 + MESSAGE_OVERHEAD) {
-      message.bytes = bytes.slice()
-    }
-    message.held = Math.max(message.weight, bytes.length) + MESSAGE_OVERHEAD
+    message.payload.detach()
+    message.held = Math.max(message.weight, message.payload.length) + MESSAGE_OVERHEAD
     this.#heldBytes += message.held
     this.owner.total.bytes += message.held
     this.#sideOf(message)?.held.set(message.number, message)

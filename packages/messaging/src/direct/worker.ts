@@ -3,6 +3,7 @@ import { decompress } from './compression.js'
 import type { MessageHandler, Payload, Registration } from './handlers.js'
 import type { Incoming } from './incoming.js'
 import { REFUSED, TAKEN } from './lane.js'
+import { ReceivedPayload } from './received-payload.js'
 import type { Surroundings } from './surroundings.js'
 import { reasonCode } from './wire/answer-frame.js'
 
@@ -84,13 +85,13 @@ export class Worker {
   }
 
   #unpack(message: Incoming): boolean {
-    const bytes = decompress(message.bytes, message.size)
+    const bytes = decompress(message.payload.lend(), message.size)
     if (bytes === undefined) {
       this.owner.settle(message, BAD_PAYLOAD)
       this.owner.onBomb(message)
       return false
     }
-    message.bytes = bytes
+    message.payload = new ReceivedPayload(bytes)
     return true
   }
 

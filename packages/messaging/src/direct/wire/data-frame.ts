@@ -164,8 +164,15 @@ export class DataReader implements DataFrame {
   replyTo = -1
   replyEpoch: Uint8Array | undefined
   payload: Uint8Array = EMPTY
+  /** What follows `payload`, if the frame came in parts. */
+  rest: readonly Uint8Array[] | undefined
   open: OpenFrame | undefined
   readonly #reader = new VarintReader()
+
+  /** Bytes of the payload, in all its parts. */
+  get payloadLength(): number {
+    return this.payload.length + (this.rest === undefined ? 0 : lengthOf(this.rest))
+  }
 
   /** @throws FrameMalformedError */
   read(bytes: Uint8Array, from: number, to: number): void {
@@ -175,6 +182,51 @@ export class DataReader implements DataFrame {
     while (reader.at < to) {
       this.#field(bytes, reader.next())
     }
+    this.#check()
+  }
+
+  /** Reads a frame that came in parts; they stay apart if only its payload, at its end, is in more than the first. */
+  readParts(parts: readonly Uint8Array[]): void {
+    if (this.#readFirst(parts)) {
+      this.#check()
+    } else {
+      const bytes = Buffer.concat(parts)
+      this.read(bytes, 0, bytes.length)
+    }
+  }
+
+  /** False if the first part ends in anything but the payload, or more follows that. */
+  #readFirst([first = EMPTY, ...rest]: readonly Uint8Array[]): boolean {
+    this.#clear()
+    const reader = this.#reader
+    reader.reset(first, 0, first.length)
+    try {
+      while (reader.at < first.length) {
+        const tag = reader.next()
+        if (tag !== PAYLOAD) {
+          this.#field(first, tag)
+          continue
+        }
+        const length = reader.next()
+        const here = first.length - reader.at
+        if (length > here) {
+          this.payload = first.subarray(reader.at)
+          this.rest = rest
+          return length === here + lengthOf(rest)
+        }
+        this.payload = first.subarray(reader.at, reader.at + length)
+        reader.skip(length)
+      }
+    } catch (error) {
+      if (!(error instanceof FrameMalformedError)) {
+        throw error
+      }
+      // Perhaps it is only cut off here: the whole frame will tell.
+    }
+    return false
+  }
+
+  #check(): void {
     if (this.open !== undefined ? this.id !== -1 : this.id < 0) {
       throw new FrameMalformedError(this.open === undefined ? 'no id' : 'an opening with an id')
     }
@@ -193,6 +245,7 @@ export class DataReader implements DataFrame {
     this.replyTo = -1
     this.replyEpoch = undefined
     this.payload = EMPTY
+    this.rest = undefined
     this.open = undefined
   }
 
@@ -241,6 +294,14 @@ export class DataReader implements DataFrame {
         skipField(reader, tag)
     }
   }
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0
+  for (const part of parts) {
+    length += part.length
+  }
+  return length
 }
 
 function part(bytes: Uint8Array, reader: VarintReader): Uint8Array {

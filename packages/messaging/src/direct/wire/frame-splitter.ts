@@ -13,14 +13,27 @@ const READY_BYTES = 131_072
 /** Times what has arrived that a longer one gets. Pages that nothing has been written to take no memory yet. */
 const GROWTH = 8
 
+/** A frame that spans chunks is lent in its parts from this length on; a shorter one is put together at once. */
+const LEND_FROM = 8192
+
+/** Bytes of a lent frame that its first part has at least, so that whatever comes before the payload is in it. */
+const MIN_FIRST = 512
+
+/** Bytes of a lent part at least, but for the first and the last: more pieces cost more than they save. */
+const MIN_PART = 4096
+
 const NOTHING = new Uint8Array(0)
 
 /** Called with each whole frame, without its length prefix; the bytes are only lent where they are part of a chunk. */
 export type OnFrame = (bytes: Uint8Array, from: number, to: number) => void
 
+/** Called with the parts of a long frame that has arrived at once, but in more than one chunk; they are lent, too. */
+export type OnParts = (parts: readonly Uint8Array[]) => void
+
 /**
- * Cuts what arrives into frames. A frame within one chunk is not copied; one that spans chunks is put together, in
- * memory that grows with what has really arrived, whatever its length prefix promises.
+ * Cuts what arrives into frames. A frame within one chunk is not copied, nor is a long one whose chunks have arrived
+ * together if there is an `onParts`. Any other is put together, in memory that grows with what has really arrived,
+ * whatever its length prefix promises.
  */
 export class FrameSplitter {
   /** The beginning of a frame, prefix included; it has room for 128 KiB at most, or for 8 times what has arrived. */
@@ -32,7 +45,8 @@ export class FrameSplitter {
 
   constructor(
     readonly maxFrame: number,
-    private readonly onFrame: OnFrame
+    private readonly onFrame: OnFrame,
+    private readonly onParts?: OnParts
   ) {}
 
   /** Whether a frame has begun and not ended. */
@@ -42,17 +56,54 @@ export class FrameSplitter {
 
   /** @throws FrameMalformedError, FrameTooLongError, and whatever `onFrame` throws */
   push(chunk: Uint8Array | Uint8ArrayList): void {
-    if (chunk instanceof Uint8Array) {
-      this.#push(chunk)
-      return
-    }
-    for (const part of chunk) {
-      this.#push(part)
+    const chunks = chunk instanceof Uint8Array ? [chunk] : [...chunk]
+    let left = chunk.byteLength
+    let index = 0
+    let at = 0
+    for (let bytes = chunks[0]; bytes !== undefined; bytes = chunks[index]) {
+      at = this.#split(bytes, this.#held > 0 ? this.#finish(bytes) : at)
+      const parts = at < bytes.length ? this.#partsOf(chunks, index, at, left) : undefined
+      if (parts === undefined) {
+        if (at < bytes.length) {
+          this.#begin(bytes.subarray(at))
+        }
+        left -= bytes.length
+        index++
+        at = 0
+        continue
+      }
+      // The next frame begins in the chunk with the last part, or behind it.
+      const last = parts[parts.length - 1] as Uint8Array
+      for (let taken = 1; taken < parts.length; taken++) {
+        left -= (chunks[index++] as Uint8Array).length
+      }
+      at = last.length
+      this.onParts?.(parts)
     }
   }
 
-  #push(bytes: Uint8Array): void {
-    this.#split(bytes, this.#held > 0 ? this.#finish(bytes) : 0)
+  /** The parts of the frame at `at` of a chunk; undefined if it hasn't arrived, or is better put together. */
+  #partsOf(chunks: readonly Uint8Array[], index: number, at: number, left: number): Uint8Array[] | undefined {
+    const bytes = chunks[index] as Uint8Array
+    if (this.onParts === undefined || bytes.length - at < MIN_FIRST) {
+      return undefined
+    }
+    const prefix = readLength(bytes, at, bytes.length, this.maxFrame)
+    const from = at + prefix.bytes
+    if (prefix.length < LEND_FROM || prefix.length > left - from) {
+      return undefined
+    }
+    const parts = [bytes.subarray(from)]
+    let wanted = prefix.length - (bytes.length - from)
+    while (wanted > 0) {
+      const part = chunks[++index] as Uint8Array
+      if (part.length < Math.min(MIN_PART, wanted)) {
+        return undefined
+      }
+      parts.push(part.length > wanted ? part.subarray(0, wanted) : part)
+      wanted -= part.length
+    }
+    return parts
   }
 
   /** Adds to the frame that has begun; gives the position behind what belongs to it. */
@@ -77,7 +128,8 @@ export class FrameSplitter {
     return at
   }
 
-  #split(bytes: Uint8Array, at: number): void {
+  /** Hands over the frames that end here; gives the position behind them. */
+  #split(bytes: Uint8Array, at: number): number {
     while (at < bytes.length) {
       // Most frames are short, and so are their prefixes.
       let length = bytes[at] as number
@@ -97,9 +149,7 @@ export class FrameSplitter {
       this.onFrame(bytes, from, to)
       at = to
     }
-    if (at < bytes.length) {
-      this.#begin(bytes.subarray(at))
-    }
+    return at
   }
 
   #begin(rest: Uint8Array): void {
