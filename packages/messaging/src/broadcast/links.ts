@@ -128,11 +128,62 @@ export class Links {
     if (link === undefined) {
       link = { id: peer, connection, failures: 0, isOpening: false, openedAt: -Infinity }
       this.#links.set(key, link)
+      this.#follow(link)
     } else if (link.connection.status !== 'open' || link.failures > 0) {
-      link.connection = connection
-      link.failures = 0
+      this.#move(link, connection)
     }
     return link
+  }
+
+  #move(link: Link, connection: Connection): void {
+    link.failures = 0
+    if (link.connection !== connection) {
+      link.connection = connection
+      this.#follow(link)
+    }
+  }
+
+  /** Two nodes that dial each other at once close one of the connections, and its streams with it, soon after. */
+  #follow(link: Link): void {
+    const { connection } = link
+    connection.addEventListener(
+      'close',
+      () => {
+        if (link.connection === connection && this.#links.get(link.id.toString()) === link) {
+          this.#onClose(link)
+        }
+      },
+      { once: true }
+    )
+  }
+
+  #onClose(link: Link): void {
+    const other = this.#others(link).at(0)
+    if (other === undefined) {
+      this.#onDisconnect(link.id)
+      return
+    }
+    // A stream of either direction may have been on either connection: both begin anew.
+    link.reading?.abort(new DOMException('replaced', 'AbortError'))
+    this.#leave(link)
+    this.#move(link, other)
+    this.#admit(link)
+  }
+
+  #others({ id, connection }: Link): Connection[] {
+    return this.init.connectionManager.getConnections(id).filter((other) => other !== connection && isUsable(other))
+  }
+
+  /** GossipSub closes what streams it has with the peer; they may be opened again at once. */
+  #leave(link: Link): void {
+    delete link.reading
+    link.openedAt = -Infinity
+    this.#forget(link.id)
+  }
+
+  #forget(peer: PeerId): void {
+    void this.registration.topology?.onDisconnect?.(peer)
+    this.init.onGone(peer)
   }
 
   readonly #onConnect = (peer: PeerId, connection: Connection): void => {
@@ -143,14 +194,13 @@ export class Links {
 
   readonly #onDisconnect = (peer: PeerId): void => {
     const link = this.#links.get(peer.toString())
-    if (link?.stream?.status === 'open' && isUsable(link.connection)) {
-      return // it only seems to speak GossipSub no more, by what it said of itself before it has started
+    if (link !== undefined && isUsable(link.connection)) {
+      return // what it said of itself before it started came late; if it has stopped, its streams end
     }
     this.#links.delete(peer.toString())
     link?.held?.stream.abort(new DOMException('disconnected', 'AbortError'))
-    void this.registration.topology?.onDisconnect?.(peer)
+    this.#forget(peer)
     this.introductions.done(peer.toString())
-    this.init.onGone(peer)
   }
 
   readonly #onInbound = (stream: Stream, connection: Connection): void => {
@@ -188,12 +238,15 @@ export class Links {
       link.stream.abort(new DOMException('replaced', 'AbortError'))
     }
     const limit = deadline(clock, PATIENCE, this.#stopped.signal)
-    const { held } = link
+    const { held, connection } = link
     try {
-      const stream = await link.connection.newStream([...PROTOCOLS], { signal: limit.signal })
+      const stream = await connection.newStream([...PROTOCOLS], { signal: limit.signal })
       if (this.#links.get(link.id.toString()) !== link) {
         stream.abort(new DOMException('disconnected', 'AbortError'))
         return
+      }
+      if (link.connection !== connection) {
+        throw new DOMException('the connection was closed', 'InvalidStateError')
       }
       link.stream = stream
       link.openedAt = clock.monotonic()
@@ -201,7 +254,7 @@ export class Links {
       if (!this.init.hasTopics()) {
         stream.send(NO_TOPICS)
       }
-      await this.registration.topology?.onConnect?.(link.id, asSeenBy(link.connection, stream))
+      await this.registration.topology?.onConnect?.(link.id, asSeenBy(connection, stream))
       this.#deliver(link)
     } catch (error) {
       // Tried again at the next check; who doesn't speak GossipSub opens a stream once it does.
@@ -211,16 +264,24 @@ export class Links {
       link.isOpening = false
     }
     if (link.failures > 0 && this.#links.get(link.id.toString()) === link) {
-      this.#onRefused(link, held)
+      this.#onRefused(link, { held, connection })
     }
   }
 
-  /** @param before the peer's stream that was there when ours was asked for */
-  #onRefused(link: Link, before: Link['held']): void {
-    if (link.held !== undefined && link.held !== before) {
-      link.failures = 0 // it has started meanwhile
+  /** @param before what there was when a stream was asked for */
+  #onRefused(link: Link, before: Pick<Link, 'held' | 'connection'>): void {
+    const hasStarted = link.held !== undefined && link.held !== before.held
+    if (hasStarted || link.connection !== before.connection) {
+      link.failures = 0
       this.#admit(link)
     } else {
+      this.#giveUp(link)
+    }
+  }
+
+  /** It won't say what it has subscribed to, unless on another connection. */
+  #giveUp(link: Link): void {
+    if (this.#others(link).length === 0) {
       this.introductions.done(link.id.toString())
     }
   }
@@ -240,10 +301,8 @@ export class Links {
   /** Without a stream to us a peer can't say that it has unsubscribed: GossipSub would go on sending to it. */
   #onReadEnd(link: Link, stream: Stream): void {
     if (link.reading === stream && this.#links.get(link.id.toString()) === link) {
-      delete link.reading
-      void this.registration.topology?.onDisconnect?.(link.id)
-      this.introductions.done(link.id.toString())
-      this.init.onGone(link.id)
+      this.#leave(link)
+      this.#giveUp(link)
     }
   }
 
@@ -255,13 +314,8 @@ export class Links {
         delete link.held
       }
       if (link.connection.status !== 'open') {
-        const other = this.init.connectionManager.getConnections(link.id).find(isUsable)
-        if (other === undefined) {
-          this.#onDisconnect(link.id)
-          continue
-        }
-        link.connection = other
-        link.failures = 0
+        this.#onClose(link)
+        continue
       }
       this.#admit(link)
     }
