@@ -241,12 +241,10 @@ export class Links {
     const { held, connection } = link
     try {
       const stream = await connection.newStream([...PROTOCOLS], { signal: limit.signal })
-      if (this.#links.get(link.id.toString()) !== link) {
-        stream.abort(new DOMException('disconnected', 'AbortError'))
-        return
-      }
-      if (link.connection !== connection) {
-        throw new DOMException('the connection was closed', 'InvalidStateError')
+      if (this.#links.get(link.id.toString()) !== link || link.connection !== connection) {
+        const reason = new DOMException('disconnected', 'AbortError')
+        stream.abort(reason)
+        throw reason
       }
       link.stream = stream
       link.openedAt = clock.monotonic()
