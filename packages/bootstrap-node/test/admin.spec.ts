@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { request as httpRequest, Server, type IncomingHttpHeaders } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { PeninNode } from '@penin/node'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AdminServer, adminUrl, MAX_ADMIN_CONNECTIONS, MAX_BODY_BYTES, type AdminServerInit } from '../src/index.js'
 import { quietNode } from './support.js'
 
@@ -308,6 +308,35 @@ describe('the limits', () => {
     })
     const chunked = { ...auth, 'transfer-encoding': 'chunked' }
     expect((await ask('/peers', { method: 'POST', headers: chunked, body })).status).toBe(413)
+  })
+
+  it('headers of more than 16 KiB are refused', async () => {
+    expect((await ask('/healthz', { headers: { long: 'x'.repeat(15_000) } })).status).toBe(200)
+    expect((await ask('/healthz', { headers: { long: 'x'.repeat(16_384) } })).status).toBe(431)
+  })
+
+  it('a sender that takes its time has 5 s for its headers and 10 s for all, and is closed after 150 s of silence', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen')
+    const slow = await serve()
+    const server = listen.mock.contexts[0] as Server
+    listen.mockRestore()
+    expect([server.headersTimeout, server.requestTimeout, server.timeout]).toEqual([5_000, 10_000, 150_000])
+    const accepted = once(server, 'connection')
+    const socket = connect(portOf(slow), '127.0.0.1')
+    const [peer] = (await accepted) as [Socket]
+    expect(peer.timeout).toBe(150_000)
+    let text = ''
+    socket.on('data', (data: Buffer) => (text += data.toString()))
+    // Node.js measures both by a clock of its own, which no test can move
+    server.emit('clientError', Object.assign(new RangeError(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), peer)
+    await once(socket, 'close')
+    expect(text).toMatch(/^HTTP\/1\.1 408 /)
+    const second = once(server, 'connection')
+    const silent = connect(portOf(slow), '127.0.0.1')
+    const [other] = (await second) as [Socket]
+    other.emit('timeout')
+    await once(silent.resume(), 'close')
+    await slow.stop()
   })
 
   it('what is no HTTP is answered in JSON, and the connection closed', async () => {

@@ -109,6 +109,19 @@ describe('the log', () => {
     expect(lines).toHaveLength(1_201)
   })
 
+  it.for([true, false])('cuts a field, or a line of text, after 1000 characters (json: %s)', (json) => {
+    const { log, lines } = record({ json })
+    const long = 'x'.repeat(100_000)
+    const values = { message: long, list: [long], error: new Error(long) }
+    log.write('info', 'stopped', values, long)
+    const cut = `${'x'.repeat(999)}…`
+    if (json) {
+      expect(JSON.parse(lines[0] ?? '')).toMatchObject({ message: cut, list: [cut], error: cut })
+    } else {
+      expect(lines[0]?.slice('2026-01-02 03:04:05 info  '.length)).toBe(cut)
+    }
+  })
+
   it('leaves out what matters less than its level', () => {
     const { log, lines } = record({ level: 'warn' })
     log.write('info', 'stopped', {}, '')

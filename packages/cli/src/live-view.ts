@@ -35,6 +35,14 @@ const COLUMNS: readonly Column[] = [
 /** Events shown where there is room for them. */
 const EVENTS = 8
 
+/** Lines kept for a terminal that grows; the oldest goes. */
+const MAX_KEPT = 20
+
+/** The lines that are kept once another has come. */
+export function keepLatest(lines: readonly string[], line: string): string[] {
+  return [...lines, line].slice(-MAX_KEPT)
+}
+
 /** Pure: the whole screen as text that fits the terminal. */
 export function renderLive(state: LiveState, { columns, rows }: Size): string {
   const head = header(state).map((line) => cut(line, columns))

@@ -13,7 +13,7 @@ import {
 import { systemClock, type Timer } from '@penin/interface'
 import type { Command } from 'commander'
 import { createLogUpdate } from 'log-update'
-import { renderLive } from './live-view.js'
+import { keepLatest, renderLive } from './live-view.js'
 
 /** Where `penin start` keeps its data, and where the other commands look for it. */
 export const DATA_DIR = './.penin'
@@ -100,7 +100,7 @@ class Screen {
   }
 
   add(line: string): void {
-    this.#events = [...this.#events, line].slice(-20)
+    this.#events = keepLatest(this.#events, line)
     this.#draw()
   }
 

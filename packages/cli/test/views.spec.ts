@@ -9,7 +9,7 @@ import { scrubbed } from '../src/demo/run.js'
 import { renderDemo } from '../src/demo/watch.js'
 import { parseDuration } from '../src/duration.js'
 import { cut, formatBytes, formatDuration, shortId } from '../src/format.js'
-import { renderLive, type LiveState } from '../src/live-view.js'
+import { keepLatest, renderLive, type LiveState } from '../src/live-view.js'
 import { messageRows } from '../src/message-rows.js'
 import { createProgram } from '../src/main.js'
 import { renderTable } from '../src/table.js'
@@ -73,6 +73,14 @@ describe('the screen of a running node', () => {
     expect(small).toContain(`… and ${100 - shown} more`)
     expect(small).toContain('event 2')
     expect(renderLive(live(3, 3), { columns: 100, rows: 24 })).not.toContain('more')
+  })
+
+  it('keeps the latest 20 lines, however many come', () => {
+    let lines: string[] = []
+    for (let i = 0; i < 1_000; i++) {
+      lines = keepLatest(lines, `event ${i}`)
+    }
+    expect([lines.length, lines[0], lines.at(-1)]).toEqual([20, 'event 980', 'event 999'])
   })
 
   it('says what to do when there is nobody', () => {

@@ -1,5 +1,6 @@
 import type { Libp2pEvents, PeerId } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
+import { Holds } from '../src/holds.js'
 import { Strangers } from '../src/strangers.js'
 import { named } from './support.js'
 
@@ -50,5 +51,20 @@ describe('what libp2p writes down of strangers', () => {
     }
     expect([deleted.length, service.size]).toEqual([76, 1_024])
     expect(deleted[0]).toBe(named('0').toString())
+  })
+})
+
+describe('strangers that are not to be dialled', () => {
+  it('are as many as 1024: beyond that the one that was met longest ago is forgotten', () => {
+    const holds = new Holds()
+    const hold = { until: 3_600_000, reason: 'no peer of ours' }
+    for (let i = 0; i < 1_024; i++) {
+      holds.add(named(String(i)), hold)
+    }
+    holds.add(named('0'), hold) // it has been met again
+    holds.add(named('1024'), hold)
+    const held = Array.from({ length: 1_025 }, (_, i) => holds.get(named(String(i)), 3_599_999) != null)
+    expect(held.flatMap((isHeld, i) => (isHeld ? [] : [i]))).toEqual([1])
+    expect(holds.get(named('0'), 3_600_000)).toBeUndefined()
   })
 })

@@ -286,6 +286,32 @@ describe('hello against peers that misbehave', () => {
     expect(a.reporter.reports).toHaveLength(1)
   })
 
+  it('resets the fifth stream of a peer that says nothing on four', async () => {
+    const [a, peer] = await Promise.all([greeter(), plainNode({})])
+    const connection = await dial(peer, a.node)
+    await until(() => a.foreign.length === 1)
+    const open = (): number =>
+      a.node.getConnections()[0]?.streams.filter(({ protocol }) => protocol === HELLO_PROTOCOL).length ?? 0
+    const add = async (): Promise<Stream> => {
+      const before = open()
+      const stream = await connection.newStream(HELLO_PROTOCOL)
+      await until(() => open() > before || stream.status !== 'open')
+      return stream
+    }
+    // hellos are a flood beyond three in ten seconds
+    a.clock.tick(10_000)
+    const four = [await add(), await add(), await add()]
+    a.clock.tick(1)
+    four.push(await add())
+    const fifth = await add()
+    expect([fifth.status, open(), ...four.map(({ status }) => status)]).toEqual([
+      'reset',
+      4,
+      ...Array<string>(4).fill('open')
+    ])
+    expect(a.reporter.reports).toEqual([])
+  })
+
   it('bears a peer that hangs up in every moment of the exchange, without a report', async () => {
     const a = await greeter()
     const moments: Array<(connection: Connection) => void | Promise<void>> = [

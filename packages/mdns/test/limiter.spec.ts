@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Counters, MAX_PROBLEMS } from '../src/counters.js'
 import { GLOBAL_RATE, MAX_SOURCES, PacketLimiter, SOURCE_RATE } from '../src/limiter.js'
 import { MAX_SIGHTINGS, SIGHTING_INTERVAL, Sightings } from '../src/sightings.js'
 import { ManualClock } from './support.js'
@@ -50,5 +51,18 @@ describe('sightings', () => {
     const sightings = new Sightings(new ManualClock())
     for (let i = 0; i < 3 * MAX_SIGHTINGS; i++) sightings.isNews(String(i), [])
     expect(sightings.size).toBe(MAX_SIGHTINGS)
+  })
+})
+
+describe('problems', () => {
+  it('are told of 256 times, and only counted beyond that, until interfaces go', () => {
+    const counters = new Counters()
+    const tell = (n: number): boolean =>
+      counters.problem({ networkInterface: `veth${n}`, operation: 'send', error: { code: 'EPERM' } }) !== undefined
+    let n = 0
+    expect(repeat(1000, () => tell(n++))).toBe(MAX_PROBLEMS)
+    expect(counters.snapshot().errors).toEqual({ 'send:EPERM': 1000 })
+    counters.retainProblems(new Set(['veth0']), new Set())
+    expect([tell(0), tell(1000)]).toEqual([false, true])
   })
 })

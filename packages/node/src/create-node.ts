@@ -37,6 +37,7 @@ import { PeninNode } from './node.js'
 import { HelloMemory } from './peer-view-memory.js'
 import { ReputationWiring } from './reputation-wiring.js'
 import { rememberPorts, withStablePorts } from './stable-port.js'
+import { addWarnings } from './warnings.js'
 
 /** What only a program can hand in. */
 export interface NodeOptions extends ConfigInput, Pick<ConfigLayers, 'env' | 'configFile' | 'flags'> {
@@ -101,15 +102,11 @@ function assertEd25519(privateKey: unknown): void {
 type StartupParts = Pick<NodeOptions, 'privateKey' | 'reporter' | 'handlers' | 'signal'> &
   Required<Pick<NodeOptions, 'clock' | 'rng'>> & { overrides: NonNullable<Libp2pParts['overrides']> }
 
-/** Events of the database during the start that become warnings; nobody can listen yet, and a damaged disk can make thousands. */
-const MAX_EARLY_EVENTS = 100
-
 /** The steps of a start, and undoing them when one fails. */
 class Startup {
   #node?: PeninNode
   #book?: StoredAddressBook
   #reputation?: StoredReputation
-  #earlyEvents = 0
   readonly #open = Promise.withResolvers<void>()
 
   constructor(
@@ -151,11 +148,11 @@ class Startup {
     const { config, parts, warnings } = this
     const legacyState = await openConfiguredState(config, parts)
     const { peers, problems } = readConfiguredPeers(config)
-    warnings.push(...problems)
+    addWarnings(warnings, ...problems)
     const traffic = new TrafficMeter()
     const privateKey = parts.privateKey ?? (await this.#identity())
     const { book, reputation } = await this.#openMemory(store, privateKey)
-    warnings.push(...markPeers(book.book, config))
+    addWarnings(warnings, ...markPeers(book.book, config))
     const wiring = new ReputationWiring({
       reputation: reputation.reputation,
       book: book.book,
@@ -255,16 +252,14 @@ class Startup {
       return generateKeyPair('Ed25519')
     }
     const identity = await loadOrCreateIdentity(dataDir, { ...(this.parts.signal && { signal: this.parts.signal }) })
-    this.warnings.push(...identity.warnings)
+    addWarnings(this.warnings, ...identity.warnings)
     return identity.privateKey
   }
 
   readonly #onStoreEvent = (event: StoreEvent): void => {
     const text = describeStoreEvent(event)
     if (this.#node == null) {
-      if (this.#earlyEvents++ < MAX_EARLY_EVENTS) {
-        this.warnings.push(text)
-      }
+      addWarnings(this.warnings, text)
       return
     }
     this.#node.onStoreEvent(event)

@@ -8,6 +8,7 @@ import type { Store, StoredAddressBook, StoreEvent } from '@penin/peer-store'
 import { TypedEventEmitter } from 'main-event'
 import { readConfiguredPeers } from './configured-peers.js'
 import type { NodeConfig } from './config/defaults.js'
+import { resolveConfig } from './config/resolve.js'
 import { DhtDiscovery } from './dht.js'
 import { NoRoomError } from './errors.js'
 import type { NodeEvents } from './events.js'
@@ -23,15 +24,13 @@ import { confirmInterfaceAddresses } from './own-addresses.js'
 import { newCounters, type NodeStats } from './stats.js'
 import { VERSION } from './version.js'
 import { Visits } from './visits.js'
+import { addWarnings } from './warnings.js'
 
 /** `stop()` gives libp2p this long to close its connections, in milliseconds; then they are cut. */
 const STOP_BUDGET = 4_000
 
 /** Peers of other networks, and foreign ones where they are not wanted, are not dialled for an hour. */
 const UNWANTED_HOLD = 3_600_000
-
-/** Warnings kept for those who come late, at most. */
-const MAX_WARNINGS = 100
 
 /** @internal What `createNode()` has built. */
 export interface NodeParts {
@@ -165,8 +164,13 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
     this.libp2p.services.hello.setCapabilities(capabilities)
   }
 
-  /** Replaces the bootstrap list; bad entries become warnings. Connections stay. */
+  /**
+   * Replaces the bootstrap list; bad entries become warnings. Connections stay.
+   *
+   * @throws ConfigError for more than 256 entries, or one of more than 1024 characters
+   */
   setBootstrap(bootstrap: string[]): void {
+    resolveConfig({ env: {}, code: { bootstrap } })
     const { peers, problems } = readConfiguredPeers({ ...this.config, bootstrap })
     this.config.bootstrap = bootstrap
     this.#outages.clear()
@@ -247,9 +251,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   /** @internal */
   warn(message: string): void {
-    const { warnings } = this.#parts
-    warnings.push(message)
-    warnings.splice(0, Math.max(0, warnings.length - MAX_WARNINGS))
+    addWarnings(this.#parts.warnings, message)
     this.safeDispatchEvent('warning', { detail: { message } })
   }
 

@@ -48,7 +48,7 @@ export interface PeersParts {
 }
 
 /** Refusals are remembered for this many peers, the latest ones, so that `explain()` can tell. */
-const MAX_REFUSALS = 256
+export const MAX_REFUSALS = 256
 
 /** Events of {@link Peers}. */
 export interface PeersEvents {

@@ -161,6 +161,12 @@ describe('bad settings are one line that names the key, the value and what was e
       'got "127.0.0.1:4001"',
       'multiaddrs such as'
     ],
+    ...['bootstrap', 'seeds', 'persistentPeers', 'privatePeers', 'unconditionalPeers'].flatMap(
+      (key): Array<[string, ConfigLayers, ...string[]]> => [
+        [`more ${key} than 256`, { code: { [key]: Array(257).fill('127.0.0.1:1') } }, key, 'at most 256 entries'],
+        [`${key} of more than 1024 characters`, { code: { [key]: ['x'.repeat(1025)] } }, `${key}.0 (code): got "xxx`]
+      ]
+    ),
     ['no list', { code: { bootstrap: 'x' as never } }, 'bootstrap', 'got "x"', 'a list'],
     ['a network id with a slash', { code: { networkId: 'a/b' } }, 'networkId', 'got "a/b"', 'A-Z'],
     [

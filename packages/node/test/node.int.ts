@@ -14,9 +14,11 @@ import { yamux } from '@libp2p/yamux'
 import { dns as createDns, RecordType } from '@multiformats/dns'
 import { hello } from '@penin/hello'
 import { until } from '@penin/testing'
+import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createNode, type NodeOptions, type PeninNode } from '../src/index.js'
+import { named } from './view-support.js'
 
 const quiet: NodeOptions = {
   env: {},
@@ -164,6 +166,57 @@ describe('configured peers', () => {
     await until(() => node.peers.list({ connected: true }).length === 2, { message: 'not connected' })
     expect(node.peers.list().map((peer) => peer.persistence)).toEqual([undefined, undefined])
     expect(node.peers.list({ source: 'seed' })).toHaveLength(2)
+  })
+})
+
+describe('what is kept and queued', () => {
+  it('of more than a hundred warnings the latest hundred are kept, those of the start as well', async () => {
+    const bad = (name: string): string[] => Array.from({ length: 150 }, (_, i) => `${name} ${i}`)
+    const node = await start({ bootstrap: bad('first') })
+    expect([node.warnings.length, node.warnings[0]]).toEqual([100, expect.stringContaining('"first 50"')])
+    node.setBootstrap(bad('second'))
+    expect([node.warnings.length, node.warnings.at(-1)]).toEqual([100, expect.stringContaining('"second 149"')])
+    expect(() => {
+      node.setBootstrap(Array<string>(257).fill('127.0.0.1:1'))
+    }).toThrow(expect.objectContaining({ name: 'ConfigError', key: 'bootstrap' }) as Error)
+  })
+
+  it('a dial beyond 500, twice as many under way as may be planned, is refused at once', async () => {
+    let accepted = 0
+    const silent = createServer(() => accepted++).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const node = await start({ connections: { parallelDials: 2, dialTimeout: 120_000 } })
+    const refused: Error[] = []
+    const dials = Array.from({ length: 503 }, async (_, i) =>
+      node.peers
+        .add(`/ip4/127.0.0.1/tcp/${(silent.address() as AddressInfo).port}/p2p/${named(String(i)).toString()}`)
+        .catch((error: Error) => refused.push(error))
+    )
+    await until(() => refused.length >= 3 && accepted >= 4, { message: () => `${refused.length} ${accepted}` })
+    expect([accepted, refused.map(({ name }) => name)]).toEqual([4, Array(3).fill('DialFailedError')])
+    await node.stop()
+    await Promise.all(dials)
+    silent.close()
+    expect([accepted, refused.length]).toEqual([4, 503])
+  })
+
+  it('what libp2p has stored of a peer it leaves out after 30 days in which nobody has confirmed it', async () => {
+    const node = await start()
+    const peer = named('somebody')
+    const { peerStore } = node.libp2p
+    const known = async (): Promise<boolean> => (await peerStore.all()).some(({ id }) => id.equals(peer))
+    const from = Date.now()
+    vi.useFakeTimers({ toFake: ['Date'], now: from })
+    try {
+      await peerStore.merge(peer, { multiaddrs: [multiaddr('/ip4/203.0.113.7/tcp/4001')] })
+      vi.setSystemTime(from + 30 * 86_400_000 - 1)
+      expect([(await peerStore.get(peer)).addresses.length, await known()]).toEqual([1, true])
+      vi.setSystemTime(from + 30 * 86_400_000 + 1)
+      expect(await known()).toBe(false)
+      await expect(peerStore.get(peer)).rejects.toMatchObject({ name: 'NotFoundError' })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

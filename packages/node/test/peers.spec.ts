@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { peerInfoToJson } from '../src/peer-info.js'
 import { MAX_REMEMBERED } from '../src/peer-view-memory.js'
 import { MAX_TAGGED_PEERS, MAX_TAGS } from '../src/peer-view-tags.js'
+import { MAX_REFUSALS } from '../src/peers.js'
 import { ALIVE_FOR } from '../src/peer-view.js'
 import { greetingOf, named, StubNet } from './view-support.js'
 
@@ -222,6 +223,19 @@ describe('bans by hand', () => {
     const text = JSON.stringify(net.peers.export())
     expect(JSON.parse(text)).toMatchObject({ bans: { [a.toString()]: { until: null } } })
   })
+})
+
+it('refusals are remembered of the latest 256 peers that were refused', () => {
+  const refuse = (name: string): void => {
+    net.peers.noteRefusal(named(name), { reason: 'WrongNetworkError', message: `refused ${name}` })
+  }
+  const isTold = (name: string): boolean => net.peers.explain(named(name)).reasons.join().includes(`refused ${name}`)
+  for (let i = 0; i < MAX_REFUSALS; i++) {
+    refuse(`peer ${i}`)
+  }
+  refuse('peer 0') // the latest again
+  refuse('one more')
+  expect(['peer 0', 'peer 1', 'peer 2', 'one more'].map(isTold)).toEqual([true, false, true, true])
 })
 
 describe('tags', () => {

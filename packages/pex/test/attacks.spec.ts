@@ -182,6 +182,22 @@ describe('a peer that takes its time', () => {
     expect([a.reporter.reports, a.clock.pending()]).toEqual([[], idle])
   })
 
+  it('to ask has two streams, and a third is reset', async () => {
+    const [a, asker] = await Promise.all([exchanger(), plainNode({})])
+    const connection = await dial(asker, a.node)
+    const open = (): number =>
+      a.node.getConnections()[0]?.streams.filter(({ protocol }) => protocol === PEX_PROTOCOL).length ?? 0
+    const streams: Stream[] = []
+    for (const count of [1, 2]) {
+      streams.push(await connection.newStream(PEX_PROTOCOL))
+      await until(() => open() === count)
+    }
+    const third = await connection.newStream(PEX_PROTOCOL)
+    await until(() => third.status !== 'open')
+    expect([third.status, open(), ...streams.map(({ status }) => status)]).toEqual(['reset', 2, 'open', 'open'])
+    expect(a.reporter.reports).toEqual([])
+  })
+
   it('does not keep others from being answered', async () => {
     const [a, b, slow] = await Promise.all([exchanger(), exchanger(), plainNode({})])
     b.source.records = await shared(peers.slice(0, 3), { addresses: ['/ip4/127.0.0.1/tcp/1'] })
