@@ -2,7 +2,7 @@ import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WakeUp, type Admission, type StoredReputation, type TrafficMeter } from '@penin/connection-manager'
 import type { Capabilities, Hello } from '@penin/hello'
-import { deadline, printable, type Clock, type Rng } from '@penin/interface'
+import { deadline, NotRunningError, printable, type Clock, type Rng } from '@penin/interface'
 import type { LegacyState } from '@penin/legacy'
 import type { Store, StoredAddressBook, StoreEvent } from '@penin/peer-store'
 import { TypedEventEmitter } from 'main-event'
@@ -98,7 +98,8 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
       startedAt: clock.now(),
       dht,
       memory: parts.helloMemory,
-      isRunning: () => this.isRunning
+      isRunning: () => this.isRunning,
+      stopping: this.#stopping.signal
     })
     this.messages = new Messages({
       direct: libp2p.services.messages,
@@ -262,7 +263,7 @@ export class PeninNode extends TypedEventEmitter<NodeEvents> implements AsyncDis
 
   async #stop(): Promise<void> {
     const { clock, store, book, reputation } = this.#parts
-    this.#stopping.abort()
+    this.#stopping.abort(new NotRunningError('the node'))
     this.#wakeUp.stop()
     this.#dht.stop()
     const limit = deadline(clock, STOP_BUDGET)

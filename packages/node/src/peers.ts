@@ -45,6 +45,8 @@ export interface PeersParts {
   /** The hellos of the latest peers. */
   memory: HelloMemory
   isRunning: () => boolean
+  /** Ends what the node still waits for. */
+  stopping: AbortSignal
 }
 
 /** Refusals are remembered for this many peers, the latest ones, so that `explain()` can tell. */
@@ -147,7 +149,8 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
    * @param address a multiaddr, `ID@host:port` or `host:port`; see `parsePeerAddress`
    * @throws InvalidPeerAddressError, InvalidArgumentError for a key that is none, PeerIdentityMismatchError (the connection
    * is closed and nothing is stored), PeerBannedError, DialFailedError with stage and cause per address, WrongNetworkError, ForeignPeerError,
-   * HelloFailedError, NoRoomError (the peer is remembered, and dialled again later)
+   * HelloFailedError, NoRoomError (the peer is remembered, and dialled again later), NotRunningError also if it is stopped
+   * meanwhile
    */
   async add(address: string, options: AddPeerOptions = {}): Promise<PeerInfo> {
     this.#assertRunning()
@@ -158,10 +161,12 @@ export class Peers extends TypedEventEmitter<PeersEvents> {
     }
     const id = expected ?? parsed.id
     this.#assertNotBanned(id)
-    const wasKnown = id != null && this.#parts.book.get(id) != null
+    const { book, stopping } = this.#parts
+    const wasKnown = id != null && book.get(id) != null
     const connection = await this.#keeper.dial(
       { ...(id == null ? {} : { id }), addresses: [parsed.address] },
-      { signal: options.signal, source: 'manual' }
+      // libp2p forgets dials that wait in its queue when it stops: nobody else would end them
+      { signal: options.signal == null ? stopping : AbortSignal.any([options.signal, stopping]), source: 'manual' }
     )
     const peer = connection.remotePeer
     try {

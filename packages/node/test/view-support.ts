@@ -138,7 +138,8 @@ export class StubNet extends TypedEventEmitter<Libp2pEvents> {
       startedAt: clock.now(),
       dht: { forget: async () => undefined },
       memory: new HelloMemory(),
-      isRunning: () => true
+      isRunning: () => true,
+      stopping: new AbortController().signal
     })
     this.peers.listen()
   }
