@@ -76,7 +76,10 @@ export class NodeProcess {
     const main = fileURLToPath(new URL('node-main.js', import.meta.url))
     const command = [process.execPath, '--expose-gc', main]
     const [file = '', ...args] = this.options.wrap?.(command) ?? command
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH: process.env['PATH'], DEBUG: process.env['DEBUG'] } })
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { PATH: process.env['PATH'], DEBUG: process.env['DEBUG'] }
+    })
     this.#child = child
     this.#exited = new Promise((resolve) => {
       child.once('exit', () => {

@@ -212,6 +212,36 @@ describe('damage', () => {
     expect(await rowsOf(store.datastore)).toHaveLength(2)
   })
 
+  it('more records than there can be are not read', async () => {
+    class Endless extends MemoryDatastore {
+      read = 0;
+      override *query(): Generator<Pair> {
+        for (;;) {
+          yield { key: new Key(`${REPUTATION_PREFIX}peer/${this.read++}`), value: Uint8Array.of(1) }
+        }
+      }
+    }
+    const datastore = new Endless()
+    await using opened = await open(datastore)
+    expect([opened.loaded.dropped, datastore.read]).toEqual([18_432, 18_432])
+  })
+
+  it('a database that takes no writes while peers come and go does not fill the memory', async () => {
+    class Full extends MemoryDatastore {
+      override batch(): never {
+        throw new RangeError('full')
+      }
+    }
+    await using opened = await open(new Full(), new FakeClock(), 1)
+    let most = 0
+    for (let n = 0; n < 12_000; n++) {
+      report(opened.reputation, idOf(n), 'low')
+      most = Math.max(most, opened.stats().dirty)
+    }
+    expect(most).toBe(10_242) // all records that there can be, twice
+    expect(opened.stats().dirty).toBeLessThan(2_000)
+  })
+
   it('a database that fails to read or write is survived, and written to when it is well again', async () => {
     class Sick extends MemoryDatastore {
       isSick = true

@@ -36,6 +36,7 @@ import { legacyService } from './legacy-wiring.js'
 import { messageServices, type MessagesParts } from './messages-wiring.js'
 import type { AddressBook } from '@penin/peer-store'
 import type { HelloMemory } from './peer-view-memory.js'
+import { boundObservedAddresses } from './own-addresses.js'
 import { BookRecords } from './pex-source.js'
 import { udpService, type UdpService } from './udp-wiring.js'
 import { AGENT_VERSION } from './version.js'
@@ -132,6 +133,7 @@ export async function buildLibp2p(parts: Libp2pParts): Promise<Libp2p<NodeServic
     services,
     ...parts.overrides
   })
+  boundObservedAddresses(node)
   return node as unknown as Libp2p<NodeServices>
 }
 

@@ -21,3 +21,39 @@ export function confirmInterfaceAddresses(libp2p: Libp2p): void {
     }
   }
 }
+
+/** Addresses remembered at which peers say that they see this host; libp2p considers ten of them. */
+const MAX_OBSERVED = 1024
+
+/** The latest addresses that peers have said they see this host at. */
+class ObservedBefore {
+  readonly #addresses = new Set<string>()
+
+  get size(): number {
+    return this.#addresses.size
+  }
+
+  has(address: string): boolean {
+    return this.#addresses.has(address)
+  }
+
+  add(address: string): void {
+    this.#addresses.add(address)
+    if (this.#addresses.size > MAX_OBSERVED) {
+      this.#addresses.delete(this.#addresses.values().next().value as string)
+    }
+  }
+}
+
+/**
+ * Takes the place of the filter by which libp2p knows what it has been told before: that one never forgets, and grows by
+ * half a kilobyte, and slower, with each address that a peer makes up.
+ *
+ * @returns what is remembered now
+ */
+export function boundObservedAddresses(libp2p: Libp2p): { readonly size: number } {
+  const { components } = libp2p as unknown as { components: { addressManager: { observedAddressFilter: unknown } } }
+  const observed = new ObservedBefore()
+  components.addressManager.observedAddressFilter = observed
+  return observed
+}

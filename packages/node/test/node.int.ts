@@ -11,6 +11,7 @@ import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
+import type { AddressManager } from '@libp2p/interface-internal'
 import { dns as createDns, RecordType } from '@multiformats/dns'
 import { hello } from '@penin/hello'
 import { until } from '@penin/testing'
@@ -199,6 +200,18 @@ describe('what is kept and queued', () => {
     silent.close()
     expect(accepted).toBe(4)
     expect(refused.slice(3).map(({ name }) => name)).toEqual(Array(500).fill('NotRunningError'))
+  })
+
+  it('of the addresses at which peers say they see this host the latest 1024 are remembered', async () => {
+    const node = await start()
+    const { components } = node.libp2p as unknown as {
+      components: { addressManager: AddressManager & { observedAddressFilter: { size: number } } }
+    }
+    const { addressManager } = components
+    for (let i = 0; i < 3_000; i++) {
+      addressManager.addObservedAddr(multiaddr(`/ip4/5.9.${i >> 8}.${i & 255}/udp/4001/quic-v1`))
+    }
+    expect([addressManager.observedAddressFilter.size, addressManager.getObservedAddrs().length]).toEqual([1024, 10])
   })
 
   it('what libp2p has stored of a peer it leaves out after 30 days in which nobody has confirmed it', async () => {

@@ -230,6 +230,20 @@ describe('damage', () => {
     )
   })
 
+  it('more records than a book can have are not read', async () => {
+    class Endless extends MemoryDatastore {
+      read = 0;
+      override *query(): Generator<Pair> {
+        for (;;) {
+          yield { key: new Key(`${BOOK_PREFIX}entry/${this.read++}`), value: Uint8Array.of(1) }
+        }
+      }
+    }
+    const datastore = new Endless()
+    expect((await open(datastore)).loaded).toMatchObject({ entries: 0, dropped: 51_200 })
+    expect(datastore.read).toBe(51_200)
+  })
+
   it('a lost key is replaced, and the entries are placed anew', async () => {
     const datastore = new MemoryDatastore()
     const { book, close } = await open(datastore)
