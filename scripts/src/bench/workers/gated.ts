@@ -101,6 +101,7 @@ async function gated(listen: boolean): Promise<Dialler> {
     services: () => running.services,
     messageWatch: { look: () => ({ takenAt: undefined, usefulAt: undefined }) }, // there are no messages
     onRefusal: () => undefined,
+    onPromoted: () => undefined,
     traffic: new TrafficMeter(),
     clock,
     rng
