@@ -85,7 +85,7 @@ describe('the state document', () => {
         const text = `{${all.length === 0 ? s : all.join(',')}}${s}`
         const changed = new StateDocument(text).withChange({ add, remove: NOBODY })
         expect(changed.peers).toEqual([...new Set(add)])
-        const rest = changed.text.replace(/(, |,\s+)?"known_peers": \[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\]/g, '')
+        const rest = changed.text.replace(/(, |,\s+)?"known_peers": \[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\](?=\s*\}\s*$)/, '')
         expect(add.length === 0 ? changed.text : rest).toBe(text)
       }),
       { numRuns: 300 }

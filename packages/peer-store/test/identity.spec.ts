@@ -75,7 +75,8 @@ describe('an identity file that is no good is refused, left as it is, and no byt
     expect(cause).toBeUndefined()
     for (const encoding of ['hex', 'base64'] as const) {
       const secret = Buffer.from(content).subarray(8, 32).toString(encoding)
-      if (secret !== '') expect(JSON.stringify(error) + message).not.toContain(secret)
+      // two letters may stand in any text
+      if (secret.length >= 8) expect(JSON.stringify(error) + message).not.toContain(secret)
     }
     expect(new Uint8Array(await readFile(path))).toEqual(new Uint8Array(content))
     expect(await readdir(dataDir)).toEqual([IDENTITY_FILE])
