@@ -82,3 +82,31 @@ describe('what a peer has said of itself before it started', () => {
     await until(() => b.got.length === 1)
   })
 })
+
+describe('a stream that a peer has ended before it was read,', () => {
+  it('as one that restarts does, does not keep it from hearing what we have subscribed to', async () => {
+    const clock = new FakeClock()
+    const [a, b] = [await caster({ start: 'first-use', clock }), await caster({ start: 'first-use', clock })]
+    await link(a.node, b.node)
+    const [connection] = a.node.getConnections() as [Connection]
+    const newStream = connection.newStream.bind(connection)
+    const ended = Promise.withResolvers<undefined>()
+    connection.newStream = async (...request) => {
+      connection.newStream = newStream
+      b.listen()
+      await until(() => connection.streams.some(({ protocol }) => protocol.startsWith('/meshsub/')))
+      const stream = await newStream(...request)
+      await b.broadcast.stop()
+      await until(() => connection.streams.some(({ remoteWriteStatus }) => remoteWriteStatus === 'closed'))
+      ended.resolve(undefined)
+      return stream
+    }
+    a.listen()
+    await ended.promise
+    await new Promise(setImmediate)
+    await b.broadcast.start()
+    await subscribersKnown([a, b], [1, 1])
+    await b.broadcast.publish(TOPIC, 'hi')
+    await until(() => a.got.length === 1)
+  })
+})

@@ -185,11 +185,14 @@ class BroadcastImpl implements Broadcast {
     this.#router.removeEventListener('gossipsub:message', this.#onMessage)
     const abort = this.#links.stop()
     this.#gate.clear()
-    const timer = this.#clock.setTimeout(abort, CLOSE_TIMEOUT)
+    const timer = this.#clock.setTimeout(() => {
+      abort('stream')
+    }, CLOSE_TIMEOUT)
     try {
       await this.#router.stop()
     } finally {
       timer.clear()
+      abort('reading')
     }
   }
 

@@ -96,8 +96,11 @@ export class Links {
     }
   }
 
-  /** Gives what aborts the streams that GossipSub closes, for peers that don't let them be closed. */
-  stop(): () => void {
+  /**
+   * Gives what aborts the streams that GossipSub closes: ours, for peers that don't let them be closed; and theirs, of
+   * which it closes only our end, so that they would go on telling a GossipSub that has forgotten them.
+   */
+  stop(): (which: 'stream' | 'reading') => void {
     this.#timer?.clear()
     this.#timer = undefined
     this.#stopped.abort()
@@ -107,9 +110,9 @@ export class Links {
     for (const { held } of links) {
       held?.stream.abort(new DOMException('stopped', 'AbortError'))
     }
-    return () => {
-      for (const { stream } of links) {
-        stream?.abort(new DOMException('stopped', 'AbortError'))
+    return (which) => {
+      for (const link of links) {
+        link[which]?.abort(new DOMException('stopped', 'AbortError'))
       }
     }
   }
@@ -288,6 +291,10 @@ export class Links {
     if (link.held !== undefined) {
       const { stream } = link.held
       delete link.held
+      if (stream.remoteWriteStatus === 'closed') {
+        stream.abort(new DOMException('ended', 'AbortError')) // while it waited, which its reader would not be told
+        return
+      }
       link.reading = stream
       const reader = this.init.read(stream, link.id, () => {
         this.#onReadEnd(link, stream)
