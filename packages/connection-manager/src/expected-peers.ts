@@ -1,12 +1,13 @@
 import type { PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { ipOf } from '@penin/interface'
 import type { DialTarget } from './dialler.js'
 import type { Links } from './links.js'
 
 interface Expected {
   id: PeerId | undefined
-  /** IP addresses that are dialled. */
-  ips: readonly string[]
+  /** What is dialled, if nobody is named. */
+  addresses: readonly Multiaddr[]
   /** Monotonic. */
   since: number
 }
@@ -19,7 +20,7 @@ export class ExpectedPeers {
 
   /** The peer is dialled from `since` on, monotonic, until what is returned is called. */
   expect({ id, addresses = [] }: DialTarget, since: number): () => void {
-    const expected = { id, ips: addresses.flatMap((address) => ipOf(address)?.ip ?? []), since }
+    const expected = { id, addresses, since }
     this.#expected.add(expected)
     return () => {
       this.#expected.delete(expected)
@@ -36,7 +37,11 @@ export class ExpectedPeers {
         return expected.id.equals(id)
       }
       const link = this.links.get(id.toString())
-      return link == null || link.connectedAt >= expected.since || (link.ip != null && expected.ips.includes(link.ip))
+      return (
+        link == null ||
+        link.connectedAt >= expected.since ||
+        (link.ip != null && expected.addresses.some((address) => ipOf(address)?.ip === link.ip))
+      )
     })
   }
 }

@@ -14,9 +14,16 @@ export interface Link extends OutboundPeer {
   readonly ip: string | undefined
 }
 
+/** What is kept of a link; where its other end is gets worked out when it is first asked for, not while it opens. */
+interface OpenLink extends Pick<Connection, 'direction' | 'remoteAddr'> {
+  readonly id: string
+  readonly connectedAt: number
+  link?: Link
+}
+
 /** Who is connected, and which of them are greeted peers. As bounded as libp2p's connections are. */
 export class Links {
-  readonly #open = new Map<string, Link>()
+  readonly #open = new Map<string, OpenLink>()
   readonly #accepted = new Set<string>()
 
   /** Greeted peers. */
@@ -33,12 +40,12 @@ export class Links {
   }
 
   get(id: string): Link | undefined {
-    return this.#open.get(id)
+    const open = this.#open.get(id)
+    return open == null ? undefined : linkOf(open)
   }
 
   open(id: string, { direction, remoteAddr }: Pick<Connection, 'direction' | 'remoteAddr'>, connectedAt: number): void {
-    const [group, scope] = [netGroup(remoteAddr), observedScope(remoteAddr)]
-    this.#open.set(id, { id, direction, connectedAt, group, scope, ip: ipOf(remoteAddr)?.ip })
+    this.#open.set(id, { id, direction, connectedAt, remoteAddr })
   }
 
   /** One of several connections to a peer has been closed: the link is what is left of them. */
@@ -56,7 +63,7 @@ export class Links {
 
   /** The link is gone. */
   close(id: string): Link | undefined {
-    const link = this.#open.get(id)
+    const link = this.get(id)
     this.#open.delete(id)
     this.#accepted.delete(id)
     return link
@@ -73,16 +80,29 @@ export class Links {
 
   /** Greeted peers, however they came. */
   accepted(): Link[] {
-    return [...this.#open.values()].filter(({ id }) => this.#accepted.has(id))
+    return [...this.#open.values()].filter(({ id }) => this.#accepted.has(id)).map(linkOf)
   }
 
   /** Peers that this node has dialled, greeted or not. */
   outbound(): OutboundPeer[] {
-    return [...this.#open.values()].filter(({ direction }) => direction === 'outbound')
+    return [...this.#open.values()].filter(({ direction }) => direction === 'outbound').map(linkOf)
   }
 
   clear(): void {
     this.#open.clear()
     this.#accepted.clear()
   }
+}
+
+function linkOf(open: OpenLink): Link {
+  const { id, direction, connectedAt, remoteAddr } = open
+  open.link ??= {
+    id,
+    direction,
+    connectedAt,
+    group: netGroup(remoteAddr),
+    scope: observedScope(remoteAddr),
+    ip: ipOf(remoteAddr)?.ip
+  }
+  return open.link
 }

@@ -16,7 +16,7 @@ export const dialGated: Bench = {
       atMost: 1.05
     }
   ],
-  rounds: 3,
+  rounds: 5,
 
   async measureBoth(lab) {
     const [listener, dialler] = [lab.worker(), lab.worker()]
