@@ -122,6 +122,7 @@ async function gated(listen: boolean): Promise<Dialler> {
       keeper: peerKeeper({
         book,
         target: 0,
+        feelerInterval: 86_400_000, // a feeler in the midst would be a connection too many
         limits,
         scoreOf: (id) => reputation.score(id),
         acceptAll: false,
