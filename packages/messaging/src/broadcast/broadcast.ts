@@ -227,9 +227,7 @@ class BroadcastImpl implements Broadcast {
       })
       signal?.throwIfAborted()
     }
-    if (this.#links.introductions.isWaiting) {
-      await this.#links.introductions.over(signal)
-    }
+    await this.#links.introductions.over(signal)
     if (!this.#isRunning || !this.#isWanted) {
       throw new NotRunningError('broadcast')
     }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@penin/interface'
+import { raceSignal } from 'race-signal'
 
 /**
  * Milliseconds for peers that are connected when broadcast starts to say what they have subscribed to: a stream each way
@@ -50,15 +51,8 @@ export class Introductions {
 
   /** Resolves when nobody is awaited any more. @throws the signal's reason */
   async over(signal?: AbortSignal): Promise<void> {
-    const aborted = Promise.withResolvers<never>()
-    const onAbort = (): void => {
-      aborted.reject(signal?.reason as Error)
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      await Promise.race([this.#over?.promise, aborted.promise])
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
+    if (this.#over !== undefined) {
+      await raceSignal(this.#over.promise, signal)
     }
   }
 }
