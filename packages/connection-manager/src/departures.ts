@@ -4,8 +4,8 @@ import { deadline, type Clock } from '@penin/interface'
 import type { Links } from './links.js'
 import { asPeerId } from './peer-address.js'
 
-/** Who is let go and still there after so many milliseconds is cut: as long as the trimmer waits. */
-const LINGER = 2_000
+/** Whoever is let go and still there after so many milliseconds is cut: as long as libp2p takes to close, and more. */
+export const LINGER = 2_000
 
 /** What {@link Departures} work with. */
 export interface DeparturesParts {

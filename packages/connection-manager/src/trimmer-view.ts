@@ -78,12 +78,11 @@ export class ConnectionView {
   #see(id: string, connections: [Connection, ...Connection[]]): SeenPeer {
     const { exemption, isBusy, isPassing, score, lastMessageAt, lastRecordAt, lastUsefulAt } = this.#init
     const peer = connections[0].remotePeer
-    const notes = connections.map((connection) => this.note(connection))
-    const oldest = notes.reduce((a, b) => (b.connectedAt < a.connectedAt ? b : a))
+    const oldest = connections.reduce((a, b) => (this.note(b).connectedAt < this.note(a).connectedAt ? b : a))
+    const { where = this.#whereabouts(oldest), ...facts } = this.note(oldest)
+    this.note(oldest).where = where
     const messageAt = lastMessageAt?.(peer)
     const exempt = exemption?.(peer)
-    const { where = this.#whereabouts(connections[notes.indexOf(oldest)] ?? connections[0]), ...facts } = oldest
-    oldest.where = where
     const isProtected = exempt != null || isBusy?.(peer) === true
     return {
       ...facts,

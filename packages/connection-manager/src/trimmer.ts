@@ -11,15 +11,13 @@ import {
   type Surplus,
   type SurplusSituation
 } from './selection/index.js'
+import { LINGER } from './departures.js'
 import type { Trimmer, TrimmerComponents, TrimmerEvents, TrimmerInit, TrimReason } from './trimmer-contract.js'
 import { PeerBannedError, PeerLingersError } from './trimmer-errors.js'
 import { ConnectionView, type SeenPeer } from './trimmer-view.js'
 
 export * from './trimmer-contract.js'
 export * from './trimmer-errors.js'
-
-/** Whoever was let go and is still there after so many milliseconds is cut: as long as libp2p takes to close, and more. */
-const LINGER = 2_000
 
 /** As long as `SurplusSituation.minAge` is by default. In milliseconds. */
 const MIN_AGE = 10_000
