@@ -14,8 +14,9 @@ export function wantedCapabilities(wishes: readonly PeerWish[]): WantedCapabilit
  */
 export function capabilitiesByHello(memory: HelloMemory, hello: Pick<HelloService, 'get'>): CapabilityLookup {
   const helloOf = (id: string): Hello | undefined => {
-    const peer = memory.get(id) == null ? asPeerId(id) : undefined
-    return memory.get(id)?.hello ?? (peer == null ? undefined : hello.get(peer))
+    const remembered = memory.get(id)
+    const peer = remembered == null ? asPeerId(id) : undefined
+    return remembered?.hello ?? (peer == null ? undefined : hello.get(peer))
   }
   return {
     offers: (id, capability) => has(helloOf(id), capability),
